@@ -1,0 +1,1 @@
+//! Request handlers, partitions, coordinators and configuration of the broker.

@@ -1,0 +1,1 @@
+//! A Kafka client: connections, metadata, produce, fetch, groups and administration.

@@ -1,0 +1,1 @@
+//! Configuration keys of brokers, topics and groups: definitions, values, sources and documentation.

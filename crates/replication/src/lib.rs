@@ -1,0 +1,1 @@
+//! Replication of one partition as a pure machine.
