@@ -1,0 +1,211 @@
+//! Nothing that a request declares is believed before it is compared with what is there.
+//!
+//! The codec reserves room for as many elements as an array declares, so a frame of a dozen
+//! bytes could ask for gigabytes. Before a body is decoded, the walker here goes over it by
+//! the [schema](schema) of its API and version: each count must fit into the bytes that remain
+//! if every element were as small as it can be, each string, byte field and tagged field must
+//! end within the body, and all arrays together stay under
+//! [`REQUEST_ELEMENTS_MAX`]. It allocates nothing, and record
+//! bytes are stepped over, not read.
+
+mod notation;
+mod schema;
+mod walk;
+
+use std::sync::LazyLock;
+
+use bytes::{Buf, Bytes};
+use highwater_types::limits::REQUEST_ELEMENTS_MAX;
+use kafka_protocol::protocol::Decodable;
+
+use notation::Program;
+
+/// What is wrong with the body of a request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShapeError {
+    /// The API is not served.
+    #[error("API {api_key} is not served")]
+    NotServed {
+        /// The number of the API.
+        api_key: i16,
+    },
+    /// The API is served, but not in this version.
+    #[error("{} is not served in version {api_version}", crate::api_name(*.api_key))]
+    UnsupportedVersion {
+        /// The number of the API.
+        api_key: i16,
+        /// The version asked for.
+        api_version: i16,
+    },
+    /// The body ends before a field does.
+    #[error("{field} needs {needed} bytes where {remaining} remain")]
+    Truncated {
+        /// The field, as Kafka's schema names it.
+        field: &'static str,
+        /// The bytes that it declares or must have.
+        needed: usize,
+        /// The bytes that are left.
+        remaining: usize,
+    },
+    /// A length or count is below what stands for null.
+    #[error("{field} declares the length {len}")]
+    NegativeLength {
+        /// The field, as Kafka's schema names it.
+        field: &'static str,
+        /// The length as declared.
+        len: i64,
+    },
+    /// A field is null that must not be.
+    #[error("{field} is null")]
+    Null {
+        /// The field, as Kafka's schema names it.
+        field: &'static str,
+    },
+    /// A string is longer than any string may be.
+    #[error("{field} is a string of {len} bytes")]
+    StringTooLong {
+        /// The field, as Kafka's schema names it.
+        field: &'static str,
+        /// The length as declared.
+        len: usize,
+    },
+    /// An array declares more elements than the remaining bytes could hold.
+    #[error("{field} declares {count} elements where {remaining} bytes remain")]
+    ArrayTooLong {
+        /// The field, as Kafka's schema names it.
+        field: &'static str,
+        /// The elements declared.
+        count: usize,
+        /// The bytes that are left.
+        remaining: usize,
+    },
+    /// All arrays together have more elements than a request may carry.
+    #[error("{field} brings the request over {REQUEST_ELEMENTS_MAX} elements")]
+    TooManyElements {
+        /// The field, as Kafka's schema names it.
+        field: &'static str,
+    },
+    /// A number of variable length does not end within its five bytes.
+    #[error("the length of {field} is malformed")]
+    Varint {
+        /// The field, as Kafka's schema names it.
+        field: &'static str,
+    },
+    /// The byte that says whether a structure is there says neither.
+    #[error("{field} is marked as neither present nor null")]
+    Presence {
+        /// The field, as Kafka's schema names it.
+        field: &'static str,
+    },
+    /// A tagged field does not fill the bytes that it declares.
+    #[error("the tagged field {field} is {extra} bytes shorter than it declares")]
+    TagSize {
+        /// The field, as Kafka's schema names it.
+        field: &'static str,
+        /// The bytes left over.
+        extra: usize,
+    },
+}
+
+/// Why the body of a request cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The walker refused it.
+    #[error("malformed {} v{api_version} request: {source}", crate::api_name(*.api_key))]
+    Shape {
+        /// The number of the API.
+        api_key: i16,
+        /// The version of the body.
+        api_version: i16,
+        /// What is wrong.
+        source: ShapeError,
+    },
+    /// The codec refused it, for example because a string is not UTF-8.
+    #[error("undecodable {} v{api_version} request: {source}", crate::api_name(*.api_key))]
+    Codec {
+        /// The number of the API.
+        api_key: i16,
+        /// The version of the body.
+        api_version: i16,
+        /// What the codec objected to.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// The programs of one API, one for each version from `version_min` on.
+struct Api {
+    api_key: i16,
+    version_min: i16,
+    programs: Vec<Program>,
+}
+
+/// Compiled once, on first use: the notation is for people, the programs are for speed.
+static APIS: LazyLock<Vec<Api>> = LazyLock::new(|| {
+    let apis = schema::REQUESTS.iter().filter_map(|schema| {
+        let range = crate::range(schema.api_key)?;
+        let programs = (range.decodable_min..=range.max)
+            .map(|version| notation::compile(schema, version))
+            .collect::<Option<Vec<_>>>()?;
+        Some(Api {
+            api_key: schema.api_key,
+            version_min: range.decodable_min,
+            programs,
+        })
+    });
+    apis.collect()
+});
+
+fn program(api_key: i16, api_version: i16) -> Result<&'static Program, ShapeError> {
+    let apis: &'static [Api] = &APIS;
+    let api = apis
+        .binary_search_by_key(&api_key, |api| api.api_key)
+        .ok()
+        .and_then(|index| apis.get(index))
+        .ok_or(ShapeError::NotServed { api_key })?;
+    usize::try_from(i32::from(api_version) - i32::from(api.version_min))
+        .ok()
+        .and_then(|index| api.programs.get(index))
+        .ok_or(ShapeError::UnsupportedVersion {
+            api_key,
+            api_version,
+        })
+}
+
+/// Checks every declared count and length of a request's body.
+///
+/// What remains behind the last field is ignored, as Kafka ignores it.
+pub fn check_request(api_key: i16, api_version: i16, body: &[u8]) -> Result<(), ShapeError> {
+    measure_request(api_key, api_version, body).map(|_| ())
+}
+
+/// Checks like [`check_request`], and returns how many bytes the request takes of `body`.
+pub fn measure_request(api_key: i16, api_version: i16, body: &[u8]) -> Result<usize, ShapeError> {
+    let program = program(api_key, api_version)?;
+    walk::measure(program, body)
+}
+
+/// Checks the body of a request, then decodes it. Byte fields share the memory of `body`.
+///
+/// `M` has to be the request of `api_key`. What remains behind the last field is dropped, as
+/// Kafka drops it.
+pub fn decode_request<M: Decodable>(
+    api_key: i16,
+    api_version: i16,
+    body: &mut Bytes,
+) -> Result<M, DecodeError> {
+    check_request(api_key, api_version, body).map_err(|source| DecodeError::Shape {
+        api_key,
+        api_version,
+        source,
+    })?;
+    let message = M::decode(body, api_version).map_err(|error| DecodeError::Codec {
+        api_key,
+        api_version,
+        source: error.into(),
+    })?;
+    body.advance(body.len());
+    Ok(message)
+}
+
+#[cfg(test)]
+mod tests;
