@@ -1,0 +1,213 @@
+//! One connection as one future: read, call, await, write, in the order of requests.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
+use tokio::net::TcpStream;
+
+use crate::inbound::{Inbound, InboundError, Reader};
+use crate::outbound::Writer;
+use crate::registry::{Order, Registry, Shared};
+use crate::{NetConfig, Reply, Response, Service};
+
+/// Frames handled before the thread is offered to other connections.
+const FRAMES_PER_TURN: usize = 32;
+/// Output that may wait in memory before no further request is read.
+const QUEUED_OUTPUT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Output at which writing starts although more requests are at hand.
+const EAGER_WRITE_BYTES: usize = 64 * 1024;
+
+type Pending = Pin<Box<dyn Future<Output = Option<Response>> + Send>>;
+
+/// Whether the connection goes on.
+enum Turn {
+    Wait,
+    Again,
+    End,
+}
+
+/// A connection and all that it has in flight.
+pub(crate) struct Connection<S: Service> {
+    pub(crate) stream: TcpStream,
+    pub(crate) id: u64,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) service: Arc<S>,
+    state: S::Connection,
+    reader: Reader,
+    writer: Writer,
+    pending: FuturesOrdered<Pending>,
+    in_flight_max: usize,
+    reading: bool,
+}
+
+impl<S: Service> Connection<S> {
+    pub(crate) fn new(
+        stream: TcpStream,
+        (id, shared): (u64, Arc<Shared>),
+        registry: Arc<Registry>,
+        service: Arc<S>,
+        state: S::Connection,
+        (config, budget): (&NetConfig, Arc<crate::Budget>),
+    ) -> Self {
+        Self {
+            stream,
+            id,
+            shared,
+            registry,
+            service,
+            state,
+            reader: Reader::new(budget, config.request_bytes_max),
+            writer: Writer::default(),
+            pending: FuturesOrdered::new(),
+            in_flight_max: config.in_flight_max,
+            reading: true,
+        }
+    }
+
+    /// Answers in order: what is ready joins the queue behind what is not.
+    fn take(&mut self, reply: Reply) -> bool {
+        match reply {
+            Reply::Nothing => {}
+            Reply::Close => return false,
+            Reply::Now(response) if self.pending.is_empty() => self.writer.push(response),
+            Reply::Now(response) => {
+                self.pending.push_back(Box::pin(std::future::ready(Some(response))));
+            }
+            Reply::Later(future) => self.pending.push_back(future),
+        }
+        true
+    }
+
+    fn collect_answers(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.writer.queued_bytes() < QUEUED_OUTPUT_BYTES_MAX {
+            match self.pending.poll_next_unpin(cx) {
+                Poll::Ready(Some(Some(response))) => self.writer.push(response),
+                Poll::Ready(Some(None)) => return false,
+                Poll::Ready(None) | Poll::Pending => return true,
+            }
+        }
+        true
+    }
+
+    fn may_read(&self) -> bool {
+        self.reading
+            && self.pending.len() < self.in_flight_max
+            && self.writer.queued_bytes() < QUEUED_OUTPUT_BYTES_MAX
+    }
+
+    fn read_requests(&mut self, cx: &mut Context<'_>, now_ms: u64) -> Turn {
+        for _ in 0..FRAMES_PER_TURN {
+            if !self.may_read() {
+                return Turn::Wait;
+            }
+            match self.reader.poll_frame(&self.stream, cx) {
+                Poll::Pending => return Turn::Wait,
+                Poll::Ready(Ok(Inbound::Frame(frame))) => {
+                    self.shared.touch(now_ms);
+                    self.shared.frame_open(now_ms, false);
+                    let reply = self.service.call(&mut self.state, frame);
+                    if !self.take(reply) {
+                        return Turn::End;
+                    }
+                    if self.writer.queued_bytes() > EAGER_WRITE_BYTES {
+                        return Turn::Again;
+                    }
+                }
+                Poll::Ready(Ok(Inbound::Closed)) => {
+                    // What was asked before the peer closed its side is still done, but an
+                    // answer to nobody is not awaited.
+                    return Turn::End;
+                }
+                Poll::Ready(Err(error)) => {
+                    self.report(&error);
+                    return Turn::End;
+                }
+            }
+        }
+        Turn::Again
+    }
+
+    fn report(&self, error: &InboundError) {
+        match error {
+            InboundError::FrameLength { .. } => {
+                let peer = self.stream.peer_addr().ok();
+                tracing::info!(connection = self.id, ?peer, %error, "closing a connection");
+            }
+            InboundError::Io(_) => {
+                tracing::debug!(connection = self.id, %error, "a connection broke");
+            }
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
+        match self.shared.listen(cx.waker()) {
+            Order::Serve => {}
+            Order::Drain => self.reading = false,
+            Order::Abort => return Turn::End,
+        }
+        let now_ms = self.registry.now_ms();
+        let read = self.read_requests(cx, now_ms);
+        if matches!(read, Turn::End) {
+            // What is already answered is worth one try; nobody waits for the rest.
+            let _ = self.flush(cx, now_ms);
+            return Turn::End;
+        }
+        let mut held_back = !self.may_read();
+        if !self.collect_answers(cx) {
+            return Turn::End;
+        }
+        held_back |= !self.may_read();
+        self.shared.frame_open(now_ms, self.reader.is_mid_frame() && self.may_read());
+        self.shared.set_busy(!self.pending.is_empty());
+        match self.flush(cx, now_ms) {
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(connection = self.id, %error, "a response could not be sent");
+                Turn::End
+            }
+            Poll::Pending => Turn::Wait,
+            Poll::Ready(Ok(())) if !self.reading && self.pending.is_empty() => Turn::End,
+            Poll::Ready(Ok(())) if held_back && self.may_read() => Turn::Again,
+            Poll::Ready(Ok(())) => read,
+        }
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>, now_ms: u64) -> Poll<std::io::Result<()>> {
+        if self.writer.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut written = 0;
+        let outcome = self.writer.poll_flush(&self.stream, cx, &mut written);
+        if written > 0 {
+            self.shared.touch(now_ms);
+        }
+        self.shared.stalled(now_ms, outcome.is_pending(), written > 0);
+        outcome
+    }
+}
+
+impl<S: Service> Future for Connection<S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        match this.turn(cx) {
+            Turn::End => Poll::Ready(()),
+            Turn::Wait => Poll::Pending,
+            Turn::Again => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<S: Service> Drop for Connection<S> {
+    fn drop(&mut self) {
+        self.registry.leave(self.id);
+    }
+}
