@@ -87,12 +87,6 @@ impl Leadership {
             })
     }
 
-    fn is_proposed(&self, broker: BrokerId) -> bool {
-        self.pending
-            .as_ref()
-            .is_some_and(|pending| pending.isr.contains(&broker))
-    }
-
     /// Brings the followers into line with the replicas that the controller names.
     fn reconcile(&mut self, now: Now, local: BrokerId, state: &PartitionState) {
         self.followers
@@ -223,14 +217,12 @@ impl Replica {
         let is_member = self.state.isr.contains(&broker);
         // Without this a steady producer would move the high watermark away from a follower
         // that keeps up but is always a little behind.
-        let keeps_up = now.mono_ms.saturating_sub(follower.caught_up_ms) <= lag_ms_max
-            && held >= leadership.epoch_start;
-        follower.counts = is_member
-            || keeps_up
-            || leadership
-                .pending
-                .as_ref()
-                .is_some_and(|pending| pending.isr.contains(&broker));
+        let keeps_up = !follower.is_late(now, lag_ms_max) && held >= leadership.epoch_start;
+        let is_proposed = leadership
+            .pending
+            .as_ref()
+            .is_some_and(|p| p.isr.contains(&broker));
+        follower.counts = is_member || is_proposed || keeps_up;
         let joins = !is_member
             && leadership.pending.is_none()
             && held >= self.high_watermark
