@@ -8,6 +8,7 @@
 pub mod error_code;
 pub mod fetch_response;
 pub mod frame;
+pub mod requests;
 pub mod served;
 pub mod shape;
 
@@ -20,5 +21,7 @@ pub use kafka_protocol::messages::{self, ApiKey};
 pub use kafka_protocol::protocol::{
     Decodable, Encodable, HeaderVersion, Message, Request, StrBytes,
 };
+pub use requests::ServedRequest;
 pub use served::{ApiRange, api_name, range, served};
 pub use shape::{DecodeError, ShapeError, check_request, decode_request};
+pub use uuid::Uuid;

@@ -16,8 +16,8 @@ use std::sync::LazyLock;
 
 use bytes::{Buf, Bytes};
 use highwater_types::limits::REQUEST_ELEMENTS_MAX;
-use kafka_protocol::protocol::Decodable;
 
+use crate::requests::ServedRequest;
 use notation::Program;
 
 /// What is wrong with the body of a request.
@@ -110,6 +110,14 @@ pub enum ShapeError {
 /// Why the body of a request cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
+    /// The caller asked for the request of another API: a fault of the broker.
+    #[error("a request for API {api_key} is to be decoded as one for API {expected}")]
+    WrongType {
+        /// The API of the request.
+        api_key: i16,
+        /// The API of the type asked for.
+        expected: i16,
+    },
     /// The walker refused it.
     #[error("malformed {} v{api_version} request: {source}", crate::api_name(*.api_key))]
     Shape {
@@ -186,22 +194,27 @@ pub fn measure_request(api_key: i16, api_version: i16, body: &[u8]) -> Result<us
 
 /// Checks the body of a request, then decodes it. Byte fields share the memory of `body`.
 ///
-/// `M` has to be the request of `api_key`. What remains behind the last field is dropped, as
-/// Kafka drops it.
-pub fn decode_request<M: Decodable>(
+/// What remains behind the last field is dropped, as Kafka drops it.
+pub fn decode_request<M: ServedRequest>(
     api_key: i16,
     api_version: i16,
     body: &mut Bytes,
 ) -> Result<M, DecodeError> {
+    if api_key != M::KEY {
+        return Err(DecodeError::WrongType {
+            api_key,
+            expected: M::KEY,
+        });
+    }
     check_request(api_key, api_version, body).map_err(|source| DecodeError::Shape {
         api_key,
         api_version,
         source,
     })?;
-    let message = M::decode(body, api_version).map_err(|error| DecodeError::Codec {
+    let message = M::decode_checked(body, api_version).map_err(|source| DecodeError::Codec {
         api_key,
         api_version,
-        source: error.into(),
+        source,
     })?;
     body.advance(body.len());
     Ok(message)

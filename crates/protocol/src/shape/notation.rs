@@ -120,7 +120,7 @@ impl Compiler {
         loop {
             let field = self.word();
             self.expect(':')?;
-            let kind = self.kind()?;
+            let kind = self.kind(field)?;
             let nullable = self.nullable()?;
             let exists = if self.eat(" ") && !self.rest.starts_with('#') {
                 let range = self.range()?;
@@ -155,12 +155,12 @@ impl Compiler {
         Some(program)
     }
 
-    fn kind(&mut self) -> Option<Type> {
+    fn kind(&mut self, field: &'static str) -> Option<Type> {
         if self.eat("[") {
             let element = match self.scalar() {
                 Some(kind) => {
                     let mut element = Program::default();
-                    self.push(&mut element, "element", kind, Nullable::No);
+                    self.push(&mut element, field, kind, Nullable::No);
                     element
                 }
                 None => self.fields()?,
