@@ -1,0 +1,188 @@
+//! All values of one broker with where they came from: static layers and dynamic overrides.
+
+use std::collections::BTreeMap;
+
+use crate::broker_config::BrokerConfig;
+use crate::definition::{KeyDef, KeyKind};
+use crate::error::{ConfigError, ConfigErrors};
+use crate::keys;
+use crate::origin::Origin;
+use crate::topic_config::TopicConfig;
+use crate::value::canonical;
+
+/// Values that were set through the admin API for one resource, by key.
+pub type Overrides = BTreeMap<String, String>;
+
+/// A value of a file, the environment or the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaticValue {
+    /// The value.
+    pub value: String,
+    /// Where it was set.
+    pub origin: Origin,
+}
+
+/// One row of the effective configuration, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectiveRow {
+    /// The key.
+    pub name: String,
+    /// The value; `None` if the key has none; passwords are masked.
+    pub value: Option<String>,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// The configuration of one broker.
+///
+/// Static values never change while it runs; the overrides follow the metadata log. Of several
+/// values the one for this broker wins, then the one for all brokers, then the static one, then
+/// the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeConfig {
+    static_values: BTreeMap<String, StaticValue>,
+    cluster_overrides: Overrides,
+    broker_overrides: Overrides,
+}
+
+impl NodeConfig {
+    pub(crate) fn new(static_values: BTreeMap<String, StaticValue>) -> Self {
+        Self {
+            static_values,
+            ..Self::default()
+        }
+    }
+
+    /// The same static values with these overrides for all brokers and for this one.
+    pub fn with_overrides(&self, cluster: Overrides, broker: Overrides) -> Self {
+        Self {
+            static_values: self.static_values.clone(),
+            cluster_overrides: cluster,
+            broker_overrides: broker,
+        }
+    }
+
+    /// What was set for all brokers through the admin API.
+    pub fn cluster_overrides(&self) -> &Overrides {
+        &self.cluster_overrides
+    }
+
+    /// What was set for this broker through the admin API.
+    pub fn broker_overrides(&self) -> &Overrides {
+        &self.broker_overrides
+    }
+
+    /// What file, environment and command line set.
+    pub fn static_values(&self) -> &BTreeMap<String, StaticValue> {
+        &self.static_values
+    }
+
+    /// The value that counts, or `None` for Kafka's null.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let overridden = self
+            .broker_overrides
+            .get(name)
+            .or(self.cluster_overrides.get(name));
+        overridden
+            .or_else(|| self.static_values.get(name).map(|set| &set.value))
+            .map(String::as_str)
+            .or_else(|| keys::find(KeyKind::Broker, name).and_then(|def| def.default))
+    }
+
+    /// Where the value that counts came from.
+    pub fn origin(&self, name: &str) -> Origin {
+        if self.broker_overrides.contains_key(name) {
+            Origin::DynamicBroker
+        } else if self.cluster_overrides.contains_key(name) {
+            Origin::DynamicDefault
+        } else {
+            self.static_values
+                .get(name)
+                .map_or(Origin::Default, |set| set.origin.clone())
+        }
+    }
+
+    /// Whether somebody set the key.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.origin(name) != Origin::Default
+    }
+
+    /// The broker's own value for a topic or group key: that of the first synonym that has one,
+    /// converted, otherwise the default of the key.
+    pub fn fallback(&self, def: &KeyDef) -> Option<String> {
+        let from_broker = def.synonyms.iter().find_map(|synonym| {
+            let value = self.get(synonym.name)?;
+            let factor = synonym.scale.factor();
+            if factor == 1 {
+                return Some(value.to_owned());
+            }
+            let number: i64 = value.trim().parse().ok()?;
+            // A negative number of hours means what −1 means: no limit.
+            Some(
+                if number < 0 {
+                    -1
+                } else {
+                    number.saturating_mul(factor)
+                }
+                .to_string(),
+            )
+        });
+        from_broker
+            .or_else(|| def.default.map(str::to_owned))
+            .map(|value| canonical(def, &value))
+    }
+
+    /// The typed values on which the daemon acts.
+    ///
+    /// Every value is valid by itself, because it was checked where it entered; what is refused
+    /// here are values that do not fit together.
+    pub fn broker(&self) -> Result<BrokerConfig, ConfigErrors> {
+        BrokerConfig::read(self)
+    }
+
+    /// The typed values of a topic that sets these overrides.
+    pub fn topic(&self, overrides: &Overrides) -> Result<TopicConfig, ConfigError> {
+        TopicConfig::defaults(self)?.with_overrides(overrides)
+    }
+
+    /// The effective configuration, by name; `only_set` leaves out what nobody set.
+    pub fn rows(&self, only_set: bool) -> Vec<EffectiveRow> {
+        let mut names: Vec<&str> = keys::of_kind(KeyKind::Broker)
+            .filter(|def| !def.internal || self.is_set(def.name))
+            .map(|def| def.name)
+            .collect();
+        names.extend(self.static_values.keys().map(String::as_str));
+        names.extend(self.cluster_overrides.keys().map(String::as_str));
+        names.extend(self.broker_overrides.keys().map(String::as_str));
+        names.sort_unstable();
+        names.dedup();
+        let shown = names
+            .into_iter()
+            .filter(|name| !only_set || self.is_set(name));
+        shown.map(|name| self.row(name)).collect()
+    }
+
+    fn row(&self, name: &str) -> EffectiveRow {
+        let value = self.get(name).map(|value| {
+            if is_secret(name) {
+                "[hidden]".to_owned()
+            } else {
+                value.to_owned()
+            }
+        });
+        EffectiveRow {
+            name: name.to_owned(),
+            value,
+            origin: self.origin(name),
+        }
+    }
+}
+
+/// Whether the value of a name must not be shown; what only a plug-in understands might be a
+/// password.
+pub(crate) fn is_secret(name: &str) -> bool {
+    match keys::resolve_broker(name) {
+        Ok(keys::BrokerName::Key(def) | keys::BrokerName::OfListener(def)) => def.is_sensitive(),
+        Ok(keys::BrokerName::OfPlugin) | Err(_) => true,
+    }
+}
