@@ -1,1 +1,28 @@
-//! Metadata records, image and delta, and the decisions of the controller, as pure machines.
+//! What the cluster agrees on: the records of its log, the image they make, and the decisions
+//! that write new ones.
+//!
+//! A [`MetadataRecord`] is one change. [`MetadataImage::apply`] is the only thing that turns
+//! records into state; it yields the next image and a [`MetadataDelta`] that says what a broker
+//! must act on.
+mod broker_list;
+pub mod codec;
+mod config;
+mod image;
+pub mod limits;
+mod partition;
+mod quota;
+mod record;
+mod tree;
+
+pub use broker_list::BrokerList;
+pub use codec::DecodeError;
+pub use config::{ConfigMap, ConfigResource, ConfigResourceType};
+pub use image::{ApplyError, MetadataDelta, MetadataImage, TopicDelta};
+pub use partition::{PartitionImage, Reassignment, TopicImage};
+pub use quota::{QuotaEntity, QuotaEntityType, QuotaFilter, QuotaMap, QuotaMatch};
+pub use record::{
+    BrokerChange, BrokerRegistration, BrokerState, ClientQuotaRecord, ClusterRecord, ConfigRecord,
+    FeatureLevelRecord, FeatureRange, Listener, MetadataRecord, PartitionChange, PartitionRecord,
+    ProducerIdsRecord, TopicRecord,
+};
+pub use tree::SharedMap;
