@@ -10,7 +10,10 @@ use highwater_types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerId,
 use kafka_protocol::protocol::StrBytes;
 
 use crate::ErrorCode;
-use crate::frame::{EncodeError, FRAME_LEN_BYTES};
+use crate::frame::EncodeError;
+use crate::wire::{ResponseWriter, put_current_leader};
+
+pub use crate::wire::{LeaderIdAndEpoch, NodeEndpoint};
 
 const API_KEY: i16 = 1;
 const FLEXIBLE_MIN: i16 = 12;
@@ -145,15 +148,6 @@ pub struct EpochEndOffset {
     pub end_offset: Offset,
 }
 
-/// A leader and the epoch it leads in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeaderIdAndEpoch {
-    /// The broker.
-    pub leader_id: BrokerId,
-    /// The epoch.
-    pub leader_epoch: LeaderEpoch,
-}
-
 /// A snapshot of the metadata log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotId {
@@ -163,19 +157,6 @@ pub struct SnapshotId {
     pub leader_epoch: LeaderEpoch,
 }
 
-/// Where a broker is found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeEndpoint {
-    /// The broker.
-    pub node_id: BrokerId,
-    /// Its host.
-    pub host: StrBytes,
-    /// Its port.
-    pub port: i32,
-    /// Its rack, if it has one.
-    pub rack: Option<StrBytes>,
-}
-
 /// Writes the response as pieces, of which the first starts with the length of the frame and
 /// the response header.
 pub fn encode<F: FileRange>(
@@ -183,24 +164,46 @@ pub fn encode<F: FileRange>(
     correlation_id: i32,
     response: FetchResponse<F>,
 ) -> Result<Vec<Piece<F>>, EncodeError> {
+    let mut out = BytesMut::with_capacity(small_bytes_estimate(&response));
+    let small = ResponseWriter::new(
+        &mut out,
+        (API_KEY, api_version),
+        FLEXIBLE_MIN,
+        correlation_id,
+    );
     if !VERSIONS.contains(&api_version) {
-        return Err(failure(api_version, "the version is not served"));
+        return Err(small.failure("the version is not served"));
     }
-    let flexible = api_version >= FLEXIBLE_MIN;
     let mut writer = Writer {
-        small: BytesMut::with_capacity(small_bytes_estimate(&response)),
+        small,
         large: Vec::new(),
         large_bytes: 0,
-        api_version,
-        flexible,
     };
-    writer.small.put_i32(0);
-    writer.small.put_i32(correlation_id);
-    if flexible {
-        writer.small.put_u8(0);
-    }
     writer.response(response)?;
-    writer.finish()
+    let Writer {
+        small,
+        large,
+        large_bytes,
+    } = writer;
+    small.finish(large_bytes)?;
+    Ok(interleave(&out.freeze(), large))
+}
+
+/// Puts the parts of `small` between the large pieces.
+fn interleave<F>(small: &Bytes, large: Vec<(usize, Piece<F>)>) -> Vec<Piece<F>> {
+    let mut pieces = Vec::with_capacity(2 * large.len() + 1);
+    let mut start = 0;
+    for (end, piece) in large {
+        if start < end {
+            pieces.push(Piece::Bytes(small.slice(start..end)));
+        }
+        pieces.push(piece);
+        start = end;
+    }
+    if start < small.len() {
+        pieces.push(Piece::Bytes(small.slice(start..)));
+    }
+    pieces
 }
 
 /// What the small parts are likely to take, so that the buffer is allocated once.
@@ -219,64 +222,65 @@ fn small_bytes_estimate<F: FileRange>(response: &FetchResponse<F>) -> usize {
     64 + 512 * response.node_endpoints.len() + response.topics.iter().map(topic).sum::<usize>()
 }
 
-struct Writer<F> {
-    small: BytesMut,
+struct Writer<'a, F> {
+    small: ResponseWriter<'a>,
     /// Pieces that are not copied, each with the length of `small` at which it stands.
     large: Vec<(usize, Piece<F>)>,
     large_bytes: usize,
-    api_version: i16,
-    flexible: bool,
 }
 
-impl<F: FileRange> Writer<F> {
+impl<F: FileRange> Writer<'_, F> {
     fn response(&mut self, response: FetchResponse<F>) -> Result<(), EncodeError> {
-        self.small.put_i32(response.throttle_time_ms);
-        if self.api_version >= 7 {
-            self.small.put_i16(response.error_code.code());
-            self.small.put_i32(response.session_id);
+        let api_version = self.small.api_version;
+        self.small.out.put_i32(response.throttle_time_ms);
+        if api_version >= 7 {
+            self.small.out.put_i16(response.error_code.code());
+            self.small.out.put_i32(response.session_id);
         }
-        self.count(response.topics.len())?;
+        self.small.count(response.topics.len())?;
         for topic in response.topics {
-            if self.api_version >= 13 {
-                self.small.put_slice(&topic.topic_id.0);
+            if api_version >= 13 {
+                self.small.out.put_slice(&topic.topic_id.0);
             } else {
-                self.text(&topic.name)?;
+                self.small.text(&topic.name)?;
             }
-            self.count(topic.partitions.len())?;
+            self.small.count(topic.partitions.len())?;
             for partition in topic.partitions {
                 self.partition(partition)?;
             }
-            self.no_tags();
+            self.small.no_tags();
         }
-        if self.api_version >= 16 && !response.node_endpoints.is_empty() {
-            return self.node_endpoints(&response.node_endpoints);
-        }
-        self.no_tags();
-        Ok(())
+        let said = if api_version >= 16 {
+            response.node_endpoints.as_slice()
+        } else {
+            &[]
+        };
+        self.small.node_endpoints(said)
     }
 
     fn partition(&mut self, partition: FetchPartition<F>) -> Result<(), EncodeError> {
-        self.small.put_i32(partition.partition_index.get());
-        self.small.put_i16(partition.error_code.code());
-        self.small.put_i64(partition.high_watermark.get());
-        self.small.put_i64(partition.last_stable_offset.get());
-        if self.api_version >= 5 {
-            self.small.put_i64(partition.log_start_offset.get());
+        let small = &mut self.small;
+        small.out.put_i32(partition.partition_index.get());
+        small.out.put_i16(partition.error_code.code());
+        small.out.put_i64(partition.high_watermark.get());
+        small.out.put_i64(partition.last_stable_offset.get());
+        if small.api_version >= 5 {
+            small.out.put_i64(partition.log_start_offset.get());
         }
         match &partition.aborted_transactions {
-            None if self.flexible => self.small.put_u8(0),
-            None => self.small.put_i32(-1),
+            None if small.flexible => small.out.put_u8(0),
+            None => small.out.put_i32(-1),
             Some(aborted) => {
-                self.count(aborted.len())?;
+                small.count(aborted.len())?;
                 for transaction in aborted {
-                    self.small.put_i64(transaction.producer_id.get());
-                    self.small.put_i64(transaction.first_offset.get());
-                    self.no_tags();
+                    small.out.put_i64(transaction.producer_id.get());
+                    small.out.put_i64(transaction.first_offset.get());
+                    small.no_tags();
                 }
             }
         }
-        if self.api_version >= 11 {
-            self.small.put_i32(partition.preferred_read_replica.get());
+        if small.api_version >= 11 {
+            small.out.put_i32(partition.preferred_read_replica.get());
         }
         let tags = PartitionTags {
             diverging_epoch: partition.diverging_epoch,
@@ -284,115 +288,27 @@ impl<F: FileRange> Writer<F> {
             snapshot_id: partition.snapshot_id,
         };
         self.records(partition.records)?;
-        if self.flexible {
-            tags.put(&mut self.small);
+        if self.small.flexible {
+            tags.put(self.small.out);
         }
         Ok(())
     }
 
     fn records(&mut self, pieces: Vec<Piece<F>>) -> Result<(), EncodeError> {
-        self.count(pieces.iter().map(Piece::len).sum())?;
+        self.small.count(pieces.iter().map(Piece::len).sum())?;
         for piece in pieces {
             match piece {
                 Piece::Bytes(bytes) if bytes.len() <= COPIED_BYTES_MAX => {
-                    self.small.put_slice(&bytes);
+                    self.small.out.put_slice(&bytes);
                 }
                 piece if piece.is_empty() => {}
                 piece => {
                     self.large_bytes += piece.len();
-                    self.large.push((self.small.len(), piece));
+                    self.large.push((self.small.out.len(), piece));
                 }
             }
         }
         Ok(())
-    }
-
-    fn node_endpoints(&mut self, endpoints: &[NodeEndpoint]) -> Result<(), EncodeError> {
-        let fields_start = self.small.len();
-        self.count(endpoints.len())?;
-        for endpoint in endpoints {
-            self.small.put_i32(endpoint.node_id.get());
-            self.text(&endpoint.host)?;
-            self.small.put_i32(endpoint.port);
-            match &endpoint.rack {
-                Some(rack) => self.text(rack)?,
-                None => self.small.put_u8(0),
-            }
-            self.no_tags();
-        }
-        // The size goes before the content and is itself of variable length.
-        let content = self.small.split_off(fields_start);
-        put_unsigned_varint(&mut self.small, 1);
-        put_unsigned_varint(&mut self.small, 0);
-        put_unsigned_varint(&mut self.small, content.len() as u32);
-        self.small.put_slice(&content);
-        Ok(())
-    }
-
-    /// A count of elements or of bytes.
-    fn count(&mut self, count: usize) -> Result<(), EncodeError> {
-        let Ok(declared) = i32::try_from(count) else {
-            return Err(self.too_long(count));
-        };
-        if self.flexible {
-            put_unsigned_varint(&mut self.small, declared.unsigned_abs() + 1);
-        } else {
-            self.small.put_i32(declared);
-        }
-        Ok(())
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), EncodeError> {
-        let Ok(len) = i16::try_from(text.len()) else {
-            return Err(failure(
-                self.api_version,
-                "a string is longer than 32767 bytes",
-            ));
-        };
-        if self.flexible {
-            put_unsigned_varint(&mut self.small, u32::from(len.unsigned_abs()) + 1);
-        } else {
-            self.small.put_i16(len);
-        }
-        self.small.put_slice(text.as_bytes());
-        Ok(())
-    }
-
-    fn no_tags(&mut self) {
-        if self.flexible {
-            self.small.put_u8(0);
-        }
-    }
-
-    /// Writes the length of the frame and puts the parts of `small` between the large pieces.
-    fn finish(mut self) -> Result<Vec<Piece<F>>, EncodeError> {
-        let len = self.small.len() - FRAME_LEN_BYTES + self.large_bytes;
-        let Ok(declared) = i32::try_from(len) else {
-            return Err(self.too_long(len));
-        };
-        self.small[..FRAME_LEN_BYTES].copy_from_slice(&declared.to_be_bytes());
-        let small = self.small.freeze();
-        let mut pieces = Vec::with_capacity(2 * self.large.len() + 1);
-        let mut start = 0;
-        for (end, piece) in self.large {
-            if start < end {
-                pieces.push(Piece::Bytes(small.slice(start..end)));
-            }
-            pieces.push(piece);
-            start = end;
-        }
-        if start < small.len() {
-            pieces.push(Piece::Bytes(small.slice(start..)));
-        }
-        Ok(pieces)
-    }
-
-    fn too_long(&self, len: usize) -> EncodeError {
-        EncodeError::TooLong {
-            api_key: API_KEY,
-            api_version: self.api_version,
-            len,
-        }
     }
 }
 
@@ -418,10 +334,7 @@ impl PartitionTags {
             out.put_u8(0);
         }
         if let Some(leader) = self.current_leader {
-            out.put_slice(&[1, 9]);
-            out.put_i32(leader.leader_id.get());
-            out.put_i32(leader.leader_epoch.get());
-            out.put_u8(0);
+            put_current_leader(out, 1, leader);
         }
         if let Some(snapshot) = self.snapshot_id {
             out.put_slice(&[2, 13]);
@@ -429,22 +342,6 @@ impl PartitionTags {
             out.put_i32(snapshot.leader_epoch.get());
             out.put_u8(0);
         }
-    }
-}
-
-fn put_unsigned_varint(out: &mut BytesMut, mut value: u32) {
-    while value >= 0x80 {
-        out.put_u8(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.put_u8(value as u8);
-}
-
-fn failure(api_version: i16, reason: &'static str) -> EncodeError {
-    EncodeError::Message {
-        api_key: API_KEY,
-        api_version,
-        source: reason.into(),
     }
 }
 

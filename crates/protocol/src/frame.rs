@@ -8,6 +8,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Encodable, StrBytes};
 
+use crate::wire::{self, ReadError};
+
 /// The bytes of the length that goes before every frame.
 pub const FRAME_LEN_BYTES: usize = 4;
 
@@ -62,6 +64,17 @@ pub enum FrameError {
         /// What could not be read.
         field: &'static str,
     },
+}
+
+impl From<ReadError> for FrameError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Truncated => Self::Truncated,
+            ReadError::Varint => Self::Malformed {
+                field: "tagged fields",
+            },
+        }
+    }
 }
 
 /// Why a message could not be written. Each is a fault of the caller, not of the peer.
@@ -124,7 +137,7 @@ pub fn parse_request_header(frame: &mut Bytes) -> Result<RequestHeader, FrameErr
     };
     let client_id = read_client_id(frame)?;
     if api.request_header_version(api_version) >= 2 {
-        skip_tagged_fields(frame)?;
+        wire::skip_tagged_fields(frame)?;
     }
     Ok(RequestHeader {
         api_key,
@@ -149,7 +162,7 @@ pub fn parse_response_header(
     };
     let correlation_id = frame.try_get_i32().map_err(|_| FrameError::Truncated)?;
     if api.response_header_version(api_version) >= 1 {
-        skip_tagged_fields(frame)?;
+        wire::skip_tagged_fields(frame)?;
     }
     Ok(correlation_id)
 }
@@ -239,42 +252,10 @@ fn read_client_id(frame: &mut Bytes) -> Result<Option<StrBytes>, FrameError> {
         return Ok(None);
     }
     let len = usize::try_from(len).map_err(|_| FrameError::Malformed { field: "client id" })?;
-    if frame.len() < len {
-        return Err(FrameError::Truncated);
-    }
-    let raw = frame.split_to(len);
+    let raw = wire::read_bytes(frame, len)?;
     let text = StrBytes::from_utf8(raw.clone())
         .unwrap_or_else(|_| StrBytes::from_string(String::from_utf8_lossy(&raw).into_owned()));
     Ok(Some(text))
-}
-
-fn skip_tagged_fields(frame: &mut Bytes) -> Result<(), FrameError> {
-    for _ in 0..read_unsigned_varint(frame)? {
-        read_unsigned_varint(frame)?;
-        let len = read_unsigned_varint(frame)? as usize;
-        if frame.len() < len {
-            return Err(FrameError::Truncated);
-        }
-        frame.advance(len);
-    }
-    Ok(())
-}
-
-fn read_unsigned_varint(frame: &mut Bytes) -> Result<u32, FrameError> {
-    let mut value = 0_u32;
-    for shift in [0, 7, 14, 21, 28] {
-        let byte = frame.try_get_u8().map_err(|_| FrameError::Truncated)?;
-        if shift == 28 && byte > 0x0f {
-            break;
-        }
-        value |= u32::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Ok(value);
-        }
-    }
-    Err(FrameError::Malformed {
-        field: "tagged fields",
-    })
 }
 
 #[cfg(test)]

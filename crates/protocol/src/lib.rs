@@ -8,9 +8,11 @@
 pub mod error_code;
 pub mod fetch_response;
 pub mod frame;
+pub mod produce_response;
 pub mod requests;
 pub mod served;
 pub mod shape;
+mod wire;
 
 pub use error_code::ErrorCode;
 pub use frame::{

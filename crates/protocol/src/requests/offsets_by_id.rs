@@ -11,12 +11,14 @@ use kafka_protocol::messages::{GroupId, OffsetCommitRequest, OffsetFetchRequest}
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
+use crate::wire::{ReadError, read_bytes, read_unsigned_varint, skip_tagged_fields};
+
 /// Why a body cannot be read, although its shape was found right.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
-    /// The body ends early.
-    #[error("the body ends within a field")]
-    Truncated,
+pub(super) enum BodyError {
+    /// A count or length is wrong after all.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// A string is null that must not be.
     #[error("a string is null")]
     Null,
@@ -25,13 +27,13 @@ pub(super) enum ReadError {
     Utf8(#[from] std::str::Utf8Error),
 }
 
-impl From<TryGetError> for ReadError {
-    fn from(_: TryGetError) -> Self {
-        Self::Truncated
+impl From<TryGetError> for BodyError {
+    fn from(error: TryGetError) -> Self {
+        Self::Read(error.into())
     }
 }
 
-pub(super) fn offset_commit(body: &mut Bytes) -> Result<OffsetCommitRequest, ReadError> {
+pub(super) fn offset_commit(body: &mut Bytes) -> Result<OffsetCommitRequest, BodyError> {
     let request = OffsetCommitRequest::default()
         .with_group_id(GroupId(text(body)?))
         .with_generation_id_or_member_epoch(body.try_get_i32()?)
@@ -42,7 +44,7 @@ pub(super) fn offset_commit(body: &mut Bytes) -> Result<OffsetCommitRequest, Rea
     Ok(request)
 }
 
-fn commit_topic(body: &mut Bytes) -> Result<OffsetCommitRequestTopic, ReadError> {
+fn commit_topic(body: &mut Bytes) -> Result<OffsetCommitRequestTopic, BodyError> {
     let topic = OffsetCommitRequestTopic::default()
         .with_topic_id(id(body)?)
         .with_partitions(array(body, commit_partition)?.unwrap_or_default());
@@ -50,7 +52,7 @@ fn commit_topic(body: &mut Bytes) -> Result<OffsetCommitRequestTopic, ReadError>
     Ok(topic)
 }
 
-fn commit_partition(body: &mut Bytes) -> Result<OffsetCommitRequestPartition, ReadError> {
+fn commit_partition(body: &mut Bytes) -> Result<OffsetCommitRequestPartition, BodyError> {
     let partition = OffsetCommitRequestPartition::default()
         .with_partition_index(body.try_get_i32()?)
         .with_committed_offset(body.try_get_i64()?)
@@ -60,7 +62,7 @@ fn commit_partition(body: &mut Bytes) -> Result<OffsetCommitRequestPartition, Re
     Ok(partition)
 }
 
-pub(super) fn offset_fetch(body: &mut Bytes) -> Result<OffsetFetchRequest, ReadError> {
+pub(super) fn offset_fetch(body: &mut Bytes) -> Result<OffsetFetchRequest, BodyError> {
     let request = OffsetFetchRequest::default()
         .with_groups(array(body, fetch_group)?.unwrap_or_default())
         .with_require_stable(body.try_get_u8()? != 0);
@@ -68,7 +70,7 @@ pub(super) fn offset_fetch(body: &mut Bytes) -> Result<OffsetFetchRequest, ReadE
     Ok(request)
 }
 
-fn fetch_group(body: &mut Bytes) -> Result<OffsetFetchRequestGroup, ReadError> {
+fn fetch_group(body: &mut Bytes) -> Result<OffsetFetchRequestGroup, BodyError> {
     let group = OffsetFetchRequestGroup::default()
         .with_group_id(GroupId(text(body)?))
         .with_member_id(nullable_text(body)?)
@@ -78,7 +80,7 @@ fn fetch_group(body: &mut Bytes) -> Result<OffsetFetchRequestGroup, ReadError> {
     Ok(group)
 }
 
-fn fetch_topic(body: &mut Bytes) -> Result<OffsetFetchRequestTopics, ReadError> {
+fn fetch_topic(body: &mut Bytes) -> Result<OffsetFetchRequestTopics, BodyError> {
     let topic = OffsetFetchRequestTopics::default()
         .with_topic_id(id(body)?)
         .with_partition_indexes(array(body, |body| Ok(body.try_get_i32()?))?.unwrap_or_default());
@@ -86,29 +88,26 @@ fn fetch_topic(body: &mut Bytes) -> Result<OffsetFetchRequestTopics, ReadError> 
     Ok(topic)
 }
 
-fn id(body: &mut Bytes) -> Result<Uuid, ReadError> {
+fn id(body: &mut Bytes) -> Result<Uuid, BodyError> {
     Ok(Uuid::from_u128(body.try_get_u128()?))
 }
 
-fn text(body: &mut Bytes) -> Result<StrBytes, ReadError> {
-    nullable_text(body)?.ok_or(ReadError::Null)
+fn text(body: &mut Bytes) -> Result<StrBytes, BodyError> {
+    nullable_text(body)?.ok_or(BodyError::Null)
 }
 
-fn nullable_text(body: &mut Bytes) -> Result<Option<StrBytes>, ReadError> {
+fn nullable_text(body: &mut Bytes) -> Result<Option<StrBytes>, BodyError> {
     let Some(len) = length(body)? else {
         return Ok(None);
     };
-    if body.len() < len {
-        return Err(ReadError::Truncated);
-    }
-    Ok(Some(StrBytes::from_utf8(body.split_to(len))?))
+    Ok(Some(StrBytes::from_utf8(read_bytes(body, len)?)?))
 }
 
 /// An array whose count has been checked against the body; null is none.
 fn array<T>(
     body: &mut Bytes,
-    element: impl Fn(&mut Bytes) -> Result<T, ReadError>,
-) -> Result<Option<Vec<T>>, ReadError> {
+    element: impl Fn(&mut Bytes) -> Result<T, BodyError>,
+) -> Result<Option<Vec<T>>, BodyError> {
     let Some(count) = length(body)? else {
         return Ok(None);
     };
@@ -120,30 +119,6 @@ fn array<T>(
 }
 
 /// A compact length, where 0 stands for null.
-fn length(body: &mut Bytes) -> Result<Option<usize>, ReadError> {
-    Ok((unsigned_varint(body)? as usize).checked_sub(1))
-}
-
-fn skip_tagged_fields(body: &mut Bytes) -> Result<(), ReadError> {
-    for _ in 0..unsigned_varint(body)? {
-        unsigned_varint(body)?;
-        let len = unsigned_varint(body)? as usize;
-        if body.len() < len {
-            return Err(ReadError::Truncated);
-        }
-        body.advance(len);
-    }
-    Ok(())
-}
-
-fn unsigned_varint(body: &mut Bytes) -> Result<u32, ReadError> {
-    let mut value = 0;
-    for shift in [0, 7, 14, 21, 28] {
-        let byte = body.try_get_u8()?;
-        value |= u32::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            break;
-        }
-    }
-    Ok(value)
+fn length(body: &mut Bytes) -> Result<Option<usize>, BodyError> {
+    Ok((read_unsigned_varint(body)? as usize).checked_sub(1))
 }

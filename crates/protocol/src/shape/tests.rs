@@ -429,80 +429,41 @@ fn unknown_tagged_fields_count_as_elements() {
 
 #[test]
 fn errors_name_the_field_and_what_it_declares() {
+    use ShapeError::*;
+    let (topics, tags) = ("topics", "tagged fields");
     let rows: &[(i16, i16, &[u8], ShapeError)] = &[
         (
             3,
             0,
             &[0x7f, 0xff, 0xff, 0xff],
-            ShapeError::ArrayTooLong {
-                field: "topics",
-                count: i32::MAX as usize,
-                remaining: 0,
-            },
+            too_long(topics, i32::MAX as usize, 0),
         ),
-        (
-            3,
-            0,
-            &[0xff, 0xff, 0xff, 0xff],
-            ShapeError::Null { field: "topics" },
-        ),
+        (3, 0, &[0xff, 0xff, 0xff, 0xff], Null { field: topics }),
         (
             3,
             1,
             &[0xff, 0xff, 0xff, 0xfe],
-            ShapeError::NegativeLength {
-                field: "topics",
+            NegativeLength {
+                field: topics,
                 len: -2,
             },
         ),
-        (
-            3,
-            1,
-            &[0xff],
-            ShapeError::Truncated {
-                field: "topics",
-                needed: 4,
-                remaining: 1,
-            },
-        ),
-        (3, 9, &[0xff; 6], ShapeError::Varint { field: "topics" }),
+        (3, 1, &[0xff], cut(topics, 4, 1)),
+        (3, 9, &[0xff; 6], Varint { field: topics }),
         (
             3,
             9,
             &[0x80, 0x80, 0x80, 0x80, 0x10],
-            ShapeError::Varint { field: "topics" },
+            Varint { field: topics },
         ),
-        (
-            16,
-            3,
-            &[1, 9],
-            ShapeError::ArrayTooLong {
-                field: "tagged fields",
-                count: 1,
-                remaining: 1,
-            },
-        ),
-        (
-            16,
-            3,
-            &[1, 0, 9, 0],
-            ShapeError::Truncated {
-                field: "tagged fields",
-                needed: 9,
-                remaining: 1,
-            },
-        ),
-        (
-            75,
-            0,
-            &[1, 0, 0, 0, 1, 0, 0],
-            ShapeError::Presence { field: "cursor" },
-        ),
+        (16, 3, &[1, 9], too_long(tags, 1, 1)),
+        (16, 3, &[1, 0, 9, 0], cut(tags, 9, 1)),
+        (75, 0, &[1, 0, 0, 0, 1, 0, 0], Presence { field: "cursor" }),
         (
             0,
             2,
             &[],
-            ShapeError::UnsupportedVersion {
+            UnsupportedVersion {
                 api_key: 0,
                 api_version: 2,
             },
@@ -511,7 +472,7 @@ fn errors_name_the_field_and_what_it_declares() {
             0,
             14,
             &[],
-            ShapeError::UnsupportedVersion {
+            UnsupportedVersion {
                 api_key: 0,
                 api_version: 14,
             },
@@ -520,16 +481,32 @@ fn errors_name_the_field_and_what_it_declares() {
             0,
             i16::MIN,
             &[],
-            ShapeError::UnsupportedVersion {
+            UnsupportedVersion {
                 api_key: 0,
                 api_version: i16::MIN,
             },
         ),
-        (17, 0, &[], ShapeError::NotServed { api_key: 17 }),
-        (-1, 0, &[], ShapeError::NotServed { api_key: -1 }),
+        (17, 0, &[], NotServed { api_key: 17 }),
+        (-1, 0, &[], NotServed { api_key: -1 }),
     ];
     for (api_key, version, body, error) in rows {
         assert_eq!(check_request(*api_key, *version, body), Err(error.clone()));
+    }
+}
+
+fn too_long(field: &'static str, count: usize, remaining: usize) -> ShapeError {
+    ShapeError::ArrayTooLong {
+        field,
+        count,
+        remaining,
+    }
+}
+
+fn cut(field: &'static str, needed: usize, remaining: usize) -> ShapeError {
+    ShapeError::Truncated {
+        field,
+        needed,
+        remaining,
     }
 }
 
