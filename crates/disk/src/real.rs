@@ -1,0 +1,245 @@
+//! The file system of the machine.
+
+use std::fs;
+use std::io::{self, IoSlice};
+use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{FallocateFlags, FlockOperation};
+
+use crate::{Allocation, DirEntry, Disk, File, Lock, Mapping, Metadata, OpenMode};
+
+/// Most parts that one vectored write hands to the kernel (`IOV_MAX` of Linux).
+const PARTS_PER_WRITE_MAX: usize = 1024;
+
+/// The file system of the machine, through blocking calls and the page cache.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+#[derive(Debug)]
+struct RealFile(fs::File);
+
+#[derive(Debug)]
+struct RealMapping(memmap2::Mmap);
+
+/// The lock of a lock file, held through `flock` until this is dropped or the process dies.
+#[derive(Debug)]
+pub struct DirLock {
+    _file: fs::File,
+}
+
+impl Lock for DirLock {}
+
+impl Mapping for RealMapping {}
+
+impl Deref for RealMapping {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn time_ms(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
+    }
+}
+
+impl File for RealFile {
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, position)
+    }
+
+    fn write_vectored_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
+        if let [part] = parts {
+            return self.0.write_at(part, position);
+        }
+        let parts = &parts[..parts.len().min(PARTS_PER_WRITE_MAX)];
+        Ok(rustix::io::pwritev(&self.0, parts, position)?)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn allocate(&self, position: u64, len: u64, mode: Allocation) -> io::Result<()> {
+        let flags = match mode {
+            Allocation::KeepLength => FallocateFlags::KEEP_SIZE,
+            Allocation::Extend => FallocateFlags::empty(),
+        };
+        Ok(rustix::fs::fallocate(&self.0, flags, position, len)?)
+    }
+
+    fn set_modified_ms(&self, modified_ms: i64) -> io::Result<()> {
+        let since = Duration::from_millis(modified_ms.unsigned_abs());
+        let time = if modified_ms < 0 {
+            UNIX_EPOCH - since
+        } else {
+            UNIX_EPOCH + since
+        };
+        self.0.set_modified(time)
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.as_fd())
+    }
+
+    fn map(&self, len: usize) -> io::Result<Box<dyn Mapping>> {
+        if self.0.metadata()?.len() < len as u64 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // SAFETY: the map is read only. Another process could still cut or change the file
+        // under us, against which no map can guard; the data directory is locked, and only
+        // index files, which are never cut while mapped, are read this way.
+        #[expect(unsafe_code, reason = "a map cannot be made otherwise")]
+        let map = unsafe { memmap2::MmapOptions::new().len(len).map(&self.0)? };
+        Ok(Box::new(RealMapping(map)))
+    }
+}
+
+impl Disk for RealDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true);
+        match mode {
+            OpenMode::Read => &mut options,
+            OpenMode::ReadWrite => options.write(true),
+            OpenMode::Create => options.write(true).create(true),
+            OpenMode::CreateNew => options.write(true).create_new(true),
+            OpenMode::Truncate => options.write(true).create(true).truncate(true),
+        };
+        Ok(Arc::new(RealFile(options.open(path)?)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::File::open(dir)?.sync_all()
+    }
+
+    fn sync_file_system(&self, dir: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(fs::File::open(dir)?)?)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            if let Ok(name) = entry.file_name().into_string() {
+                entries.push(DirEntry {
+                    name,
+                    is_dir: entry.file_type()?.is_dir(),
+                });
+            }
+        }
+        entries.sort_unstable();
+        Ok(entries)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir(dir)
+    }
+
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(dir)
+    }
+
+    fn remove_dir_all(&self, dir: &Path) -> io::Result<()> {
+        fs::remove_dir_all(dir)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        let found = fs::metadata(path)?;
+        let modified_ms = time_ms(found.modified()?);
+        Ok(Metadata {
+            len: found.len(),
+            is_dir: found.is_dir(),
+            modified_ms,
+        })
+    }
+
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(dir)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        let mut options = fs::OpenOptions::new();
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Box::new(DirLock { _file: file }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_written_in_order_even_if_they_are_more_than_one_call_takes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let file = RealDisk.open(&path, OpenMode::CreateNew).unwrap();
+        let bytes: Vec<u8> = (0..5000_u32).map(|i| i as u8).collect();
+        let mut parts: Vec<IoSlice<'_>> = bytes.chunks(1).map(IoSlice::new).collect();
+        parts.push(IoSlice::new(&[]));
+        file.write_all_vectored_at(&mut parts, 3).unwrap();
+        file.sync_data().unwrap();
+        let mut read = vec![9; 6000];
+        assert_eq!(file.read_full_at(&mut read, 0).unwrap(), 5003);
+        assert_eq!(read[..3], [0, 0, 0]);
+        assert_eq!(read[3..5003], bytes);
+        assert_eq!(&file.map(5003).unwrap()[3..], &bytes[..]);
+        assert!(file.map(5004).is_err());
+    }
+
+    #[test]
+    fn a_held_lock_is_refused_until_it_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".lock");
+        let held = RealDisk.lock(&path).unwrap();
+        assert_eq!(
+            RealDisk.lock(&path).unwrap_err().kind(),
+            io::ErrorKind::WouldBlock
+        );
+        drop(held);
+        assert!(RealDisk.lock(&path).is_ok());
+    }
+
+    #[test]
+    fn space_reserved_behind_the_end_does_not_lengthen_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = RealDisk
+            .open(&dir.path().join("a"), OpenMode::Create)
+            .unwrap();
+        file.allocate(0, 1 << 16, Allocation::KeepLength).unwrap();
+        assert_eq!(file.len().unwrap(), 0);
+        file.allocate(0, 1 << 16, Allocation::Extend).unwrap();
+        assert_eq!(file.len().unwrap(), 1 << 16);
+    }
+}
