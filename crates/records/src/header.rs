@@ -96,17 +96,29 @@ impl Attributes {
 
     /// The same flags, transactional or not.
     pub fn with_transactional(self, yes: bool) -> Self {
-        Self(if yes { self.0 | Self::TRANSACTIONAL } else { self.0 & !Self::TRANSACTIONAL })
+        Self(if yes {
+            self.0 | Self::TRANSACTIONAL
+        } else {
+            self.0 & !Self::TRANSACTIONAL
+        })
     }
 
     /// The same flags, control or not.
     pub fn with_control(self, yes: bool) -> Self {
-        Self(if yes { self.0 | Self::CONTROL } else { self.0 & !Self::CONTROL })
+        Self(if yes {
+            self.0 | Self::CONTROL
+        } else {
+            self.0 & !Self::CONTROL
+        })
     }
 
     /// The same flags, with the base timestamp read as a delete horizon or not.
     pub fn with_delete_horizon(self, yes: bool) -> Self {
-        Self(if yes { self.0 | Self::DELETE_HORIZON } else { self.0 & !Self::DELETE_HORIZON })
+        Self(if yes {
+            self.0 | Self::DELETE_HORIZON
+        } else {
+            self.0 & !Self::DELETE_HORIZON
+        })
     }
 }
 
@@ -199,10 +211,14 @@ impl BatchHeader {
             record_count: i32::from_be_bytes(array(head, 57)),
         };
         if header.magic != MAGIC {
-            return Err(HeaderError::Magic { magic: header.magic });
+            return Err(HeaderError::Magic {
+                magic: header.magic,
+            });
         }
         if header.batch_length < (HEADER_LEN - LENGTH_PREFIX_LEN) as i32 {
-            return Err(HeaderError::Length { length: header.batch_length });
+            return Err(HeaderError::Length {
+                length: header.batch_length,
+            });
         }
         Ok(header)
     }
@@ -234,7 +250,11 @@ impl BatchHeader {
 
     /// Offset of the last record.
     pub fn last_offset(&self) -> Offset {
-        Offset(self.base_offset.0.wrapping_add(i64::from(self.last_offset_delta)))
+        Offset(
+            self.base_offset
+                .0
+                .wrapping_add(i64::from(self.last_offset_delta)),
+        )
     }
 
     /// The offset behind the batch.
@@ -251,6 +271,17 @@ impl BatchHeader {
         (sum & i64::from(i32::MAX)) as i32
     }
 
+    /// The whole batch of this header and `payload`, with its CRC set. The length must be
+    /// right already.
+    pub(crate) fn seal(&self, payload: &[u8]) -> Vec<u8> {
+        let mut batch = Vec::with_capacity(HEADER_LEN + payload.len());
+        batch.extend_from_slice(&self.to_bytes());
+        batch.extend_from_slice(payload);
+        let crc = crc_of(&batch);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+        batch
+    }
+
     /// Whether the batch comes from an idempotent producer.
     pub fn has_producer(&self) -> bool {
         self.producer_id.0 >= 0
@@ -262,6 +293,15 @@ impl BatchHeader {
 /// `batch` is the batch from its base offset to its end and no shorter than a header.
 pub fn crc_of(batch: &[u8]) -> u32 {
     crc32c::crc32c(batch.get(CRC_COVERED_FROM..).unwrap_or_default())
+}
+
+/// The CRC of a batch whose header changes from `before` to `after` while the bytes behind it
+/// stay. A CRC is linear, so the difference of the two headers, carried over the length of
+/// what follows, is the difference of the checksums, and the records are not read again.
+pub(crate) fn restamped_crc(before: &BatchHeader, after: &BatchHeader) -> u32 {
+    let head = |header: &BatchHeader| crc32c::crc32c(&header.to_bytes()[CRC_COVERED_FROM..]);
+    let behind = before.total_len().saturating_sub(HEADER_LEN);
+    before.crc ^ crc32c::crc32c_combine(head(before) ^ head(after), 0, behind)
 }
 
 #[cfg(test)]
@@ -294,11 +334,23 @@ mod tests {
     #[test]
     fn what_is_no_batch_is_told_apart() {
         let mut bytes = header().to_bytes();
-        assert_eq!(BatchHeader::parse(&bytes[..60]), Err(HeaderError::Short { have: 60 }));
+        assert_eq!(
+            BatchHeader::parse(&bytes[..60]),
+            Err(HeaderError::Short { have: 60 })
+        );
         bytes[16] = 1;
-        assert_eq!(BatchHeader::parse(&bytes), Err(HeaderError::Magic { magic: 1 }));
-        assert_eq!(BatchHeader::parse(&bytes[..30]), Err(HeaderError::Magic { magic: 1 }));
-        let short = BatchHeader { batch_length: 48, ..header() };
+        assert_eq!(
+            BatchHeader::parse(&bytes),
+            Err(HeaderError::Magic { magic: 1 })
+        );
+        assert_eq!(
+            BatchHeader::parse(&bytes[..30]),
+            Err(HeaderError::Magic { magic: 1 })
+        );
+        let short = BatchHeader {
+            batch_length: 48,
+            ..header()
+        };
         assert_eq!(
             BatchHeader::parse(&short.to_bytes()),
             Err(HeaderError::Length { length: 48 })
