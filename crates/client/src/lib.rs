@@ -1,1 +1,31 @@
 //! A Kafka client: connections, metadata, produce, fetch, groups and administration.
+//!
+//! Three floors, each usable by itself: [`Connection`] speaks to one socket; [`Client`] knows
+//! the cluster and sends each request to the broker it belongs to; [`Admin`] and what follows
+//! it give results in types of our own. `README.md` names the files in reading order.
+
+mod admin;
+mod api;
+mod backoff;
+mod client;
+mod code;
+mod connection;
+mod deadline;
+mod error;
+mod frame;
+mod metadata;
+mod negotiate;
+mod options;
+mod pool;
+
+pub use admin::*;
+pub use api::{Api, ServedVersions};
+pub use backoff::BackoffPolicy;
+pub use client::{AutoCreate, Client, Target};
+pub use code::ResponseCode;
+pub use connection::{Connection, ConnectionOptions};
+pub use deadline::Deadline;
+pub use error::{ClientError, Refusal};
+pub use metadata::{BrokerEndpoint, ClusterMetadata, PartitionMetadata, TopicMetadata};
+pub use options::ClientOptions;
+pub use pool::Lane;
