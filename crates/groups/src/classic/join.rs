@@ -1,5 +1,7 @@
 //! Members ask to take part in the next generation.
 
+use std::collections::BTreeSet;
+
 use super::group::{ClassicGroup, Preparing, State};
 use super::member::{Member, Parked};
 use crate::config::NEW_MEMBER_JOIN_TIMEOUT_MS;
@@ -9,11 +11,14 @@ use crate::replies::{GroupError, JoinReply, JoinedGroup, JoinedMember, Reply};
 use crate::requests::JoinRequest;
 
 impl ClassicGroup {
-    pub(crate) fn join(&mut self, step: &mut Step<'_>, waiter: Waiter, request: JoinRequest) {
+    pub(crate) fn join(&mut self, step: &mut Step<'_>, waiter: Waiter, mut request: JoinRequest) {
+        // A protocol named twice would be counted twice; its first mention is the one that counts.
+        let mut named = BTreeSet::new();
+        request
+            .protocols
+            .retain(|protocol| named.insert(protocol.name.clone()));
         if !self.has_room_for(step, &request.member_id) {
-            if self.members.get(&request.member_id).is_some() {
-                self.drop_member(step, &request.member_id);
-            }
+            self.drop_member(step, &request.member_id);
             refuse_join(
                 step,
                 waiter,

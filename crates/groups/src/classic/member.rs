@@ -268,11 +268,16 @@ impl Members {
             Some((id, protocols)) if *id == member.id => protocols,
             _ => member.protocols.as_slice(),
         };
-        let common = |name: &str| match instead {
+        let replaced = instead.and_then(|(id, protocols)| Some((self.get(id)?, protocols)));
+        let speaks = |protocols: &[JoinProtocol], name: &str| {
+            usize::from(protocols.iter().any(|protocol| protocol.name == name))
+        };
+        let common = |name: &str| match replaced {
             None => self.all_speak(name),
-            Some(_) => self
-                .iter()
-                .all(|member| of(member).iter().any(|p| p.name == name)),
+            Some((old, new)) => {
+                let count = self.speakers.get(name).copied().unwrap_or(0) + speaks(new, name);
+                count - speaks(&old.protocols, name) == self.len()
+            }
         };
         let mut candidates: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
         for member in self.iter() {

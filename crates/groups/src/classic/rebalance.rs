@@ -7,6 +7,10 @@ use crate::ids::MemberId;
 use crate::output::{Notice, Step};
 use crate::replies::{GroupError, Reply};
 
+/// How often at most a group looks whether one of its static members has come back; a member may
+/// ask for a rebalance timeout of nothing.
+const REJOIN_CHECK_MS_MIN: u64 = 1_000;
+
 impl ClassicGroup {
     /// Starts a rebalance, and ends its first half at once if everybody has joined.
     pub(super) fn prepare_rebalance(&mut self, step: &mut Step<'_>, reason: String) {
@@ -121,7 +125,8 @@ impl ClassicGroup {
         if !self.elect_joined_leader() {
             // Only static members are left and none has rejoined: wait until one does or their
             // sessions end.
-            return step.schedule(self.join_timer(), self.members.rebalance_timeout_ms());
+            let again_ms = self.members.rebalance_timeout_ms().max(REJOIN_CHECK_MS_MIN);
+            return step.schedule(self.join_timer(), again_ms);
         }
         self.start_generation(step);
     }

@@ -1,1 +1,0 @@
-//! Scenarios and properties of whole shards.

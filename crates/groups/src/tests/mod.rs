@@ -1,0 +1,16 @@
+//! Scenarios and properties of whole shards.
+
+mod limits;
+mod offsets;
+mod properties;
+mod rebalances;
+mod reloads;
+mod script;
+mod static_members;
+
+use expect_test::Expect;
+
+/// Runs a script and compares all it printed; `UPDATE_EXPECT=1` takes over what it prints.
+fn check(script: &str, expect: &Expect) {
+    expect.assert_eq(&script::run(script));
+}
