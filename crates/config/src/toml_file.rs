@@ -10,7 +10,16 @@ use crate::properties::Setting;
 
 /// Reads all settings in the order of their names.
 pub fn parse_toml(text: &str) -> Result<Vec<Setting>, ConfigError> {
-    let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax(error.to_string()))?;
+    let table = DeTable::parse(text).map_err(|error| {
+        let text = error.to_string();
+        // Kafka has keys that are the beginning of other keys, which TOML takes for tables.
+        let hint = if text.contains("dotted key") {
+            "\nput both names in quotes, as in \"max.connections\" = 1"
+        } else {
+            ""
+        };
+        ConfigError::Syntax(format!("{}{hint}", text.trim_end()))
+    })?;
     let mut settings = Vec::new();
     let lines = LineIndex::new(text);
     flatten("", table.get_ref(), &lines, &mut settings)?;
@@ -110,6 +119,17 @@ mod tests {
                 "x.z=16@9",
             ]
         );
+    }
+
+    #[test]
+    fn keys_that_begin_other_keys_are_quoted() {
+        let error = parse_toml("max.connections = 1\nmax.connections.per.ip = 2\n").unwrap_err();
+        assert!(
+            error.to_string().contains("put both names in quotes"),
+            "{error}"
+        );
+        let quoted = "\"max.connections\" = 1\n\"max.connections.per.ip\" = 2\n";
+        assert_eq!(parse_toml(quoted).unwrap().len(), 2);
     }
 
     #[test]

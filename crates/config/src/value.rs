@@ -204,3 +204,6 @@ pub(crate) fn allowed_text(def: &KeyDef) -> String {
         Allowed::OffsetReset => "latest, earliest, by_duration:PnDTnHnMn.nS".into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Every type and every bound, by example.
+
+use super::*;
+use crate::definition::{broker, group};
+
+fn takes(def: &KeyDef, value: &str) -> bool {
+    check(def, value).is_ok()
+}
+
+#[test]
+fn each_type_takes_its_own_texts() {
+    use ValueType::{Boolean, Class, Double, Int, List, Long, Password, Short, String};
+    let rows: &[(ValueType, &[&str], &[&str])] = &[
+        (Boolean, &["true", "FALSE", " True "], &["", "1", "yes"]),
+        (
+            Int,
+            &["0", "-2147483648", " 7 ", "+5"],
+            &["", "2147483648", "1.0", "x", "0x10"],
+        ),
+        (Short, &["32767"], &["32768", ""]),
+        (Long, &["9223372036854775807"], &["9223372036854775808", ""]),
+        (
+            Double,
+            &["0.5", "1e3", "1.7976931348623157E308"],
+            &["", "x", "NaN", "inf"],
+        ),
+        (List, &["", "a,b"], &[]),
+        (String, &["", "anything"], &[]),
+        (Class, &["a.B"], &[]),
+        (Password, &["p"], &[]),
+    ];
+    for (value_type, good, bad) in rows {
+        let def = broker("k", *value_type);
+        for value in *good {
+            assert!(takes(&def, value), "{value_type:?} {value}");
+        }
+        for value in *bad {
+            assert!(!takes(&def, value), "{value_type:?} {value}");
+        }
+    }
+}
+
+#[test]
+fn each_bound_holds_at_its_edges() {
+    let rows: &[(KeyDef, &[&str], &[&str])] = &[
+        (
+            broker("k", ValueType::Int).at_least(1),
+            &["1"],
+            &["0", "-1"],
+        ),
+        (
+            broker("k", ValueType::Int).between(2, 4),
+            &["2", "4"],
+            &["1", "5"],
+        ),
+        (
+            broker("k", ValueType::Double).allowed(Allowed::Ratio(0.0, 1.0)),
+            &["0", "1", "0.3"],
+            &["-0.1", "1.1"],
+        ),
+        (
+            broker("k", ValueType::String).allowed(Allowed::OneOf(&["a"])),
+            &["a"],
+            &["A", "", "b"],
+        ),
+        (
+            broker("k", ValueType::String).allowed(Allowed::OneOfAnyCase(&["a"])),
+            &["A"],
+            &["b"],
+        ),
+        (
+            broker("k", ValueType::List).allowed(Allowed::ListOf(&["a", "b"])),
+            &["", "a", "b, a"],
+            &["a,a", "c", "a,,b"],
+        ),
+        (
+            broker("k", ValueType::String).allowed(Allowed::NonEmpty),
+            &["x"],
+            &["", " "],
+        ),
+        (
+            broker("k", ValueType::Int).allowed(Allowed::GzipLevel),
+            &["1", "9", "-1"],
+            &["0", "10", "-2"],
+        ),
+        (
+            group("k", ValueType::String).allowed(Allowed::OffsetReset),
+            &[
+                "latest",
+                "earliest",
+                "by_duration:PT1.5S",
+                "BY_DURATION:P1DT2H",
+            ],
+            &[
+                "",
+                "never",
+                "by_duration:",
+                "by_duration:P",
+                "by_duration:-PT1S",
+            ],
+        ),
+    ];
+    for (def, good, bad) in rows {
+        for value in *good {
+            assert!(takes(def, value), "{:?} {value:?}", def.allowed);
+        }
+        for value in *bad {
+            assert!(!takes(def, value), "{:?} {value:?}", def.allowed);
+        }
+    }
+}
+
+#[test]
+fn durations_are_read_by_their_units() {
+    let rows = [
+        ("PT1S", Some(1_000)),
+        ("P1D", Some(86_400_000)),
+        ("P1DT2H3M4.5S", Some(93_784_500)),
+        ("pt10m", Some(600_000)),
+        ("PT", None),
+        ("P", None),
+        ("PT1M1H", None),
+        ("PT1", None),
+        ("1S", None),
+        ("PT-1S", None),
+        ("P99999999999999999999999D", None),
+    ];
+    for (text, ms) in rows {
+        assert_eq!(iso_duration_ms(text), ms, "{text}");
+    }
+}
+
+#[test]
+fn a_secret_is_not_repeated_in_its_error() {
+    let def = broker("k", ValueType::Password).allowed(Allowed::NonEmpty);
+    let error = check(&def, " ").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "Invalid value [hidden] for configuration k: String must be non-empty"
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_value_stops_a_check(value in "\\PC{0,40}") {
+        for def in crate::keys::all() {
+            let _ = check(def, &value);
+        }
+    }
+}
