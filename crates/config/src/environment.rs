@@ -14,13 +14,23 @@ const NOT_KEYS: &[&str] = &[
 ];
 
 /// Beginnings of such variables.
-const NOT_KEY_PREFIXES: &[&str] = &[
-    "KAFKA_JMX_",
-    "KAFKA_JVM_",
-    "KAFKA_LOG4J_",
-    "KAFKA_PORT_",
-    "KAFKA_SERVICE_",
-];
+const NOT_KEY_PREFIXES: &[&str] = &["KAFKA_JMX_", "KAFKA_JVM_", "KAFKA_LOG4J_"];
+
+/// Whether the variable is one of those that Kubernetes sets for a service whose name begins
+/// with `kafka`.
+fn is_of_a_service(variable: &str) -> bool {
+    let names_a_port = variable.rsplit_once("_PORT_").is_some_and(|(_, rest)| {
+        let protocol = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        protocol.len() < rest.len()
+            && ["_TCP", "_UDP", "_SCTP"]
+                .iter()
+                .any(|known| protocol.starts_with(known))
+    });
+    variable.contains("_SERVICE_HOST")
+        || variable.contains("_SERVICE_PORT")
+        || variable.ends_with("_PORT")
+        || names_a_port
+}
 
 /// The key that a variable sets, or `None` if the variable is none of ours.
 ///
@@ -29,7 +39,7 @@ const NOT_KEY_PREFIXES: &[&str] = &[
 pub fn key_of_variable(variable: &str) -> Option<String> {
     let rest = variable.strip_prefix("KAFKA_")?;
     let is_other = NOT_KEYS.contains(&variable)
-        || variable == "KAFKA_PORT"
+        || is_of_a_service(variable)
         || NOT_KEY_PREFIXES
             .iter()
             .any(|prefix| variable.starts_with(prefix));
@@ -56,6 +66,13 @@ mod tests {
             ("KAFKA_HEAP_OPTS", None),
             ("KAFKA_LOG4J_OPTS", None),
             ("KAFKA_JMX_PORT", None),
+            ("KAFKA_SERVICE_HOST", None),
+            ("KAFKA_SERVICE_PORT_CLIENT", None),
+            ("KAFKA_PORT", None),
+            ("KAFKA_PORT_9092_TCP_ADDR", None),
+            ("KAFKA_PORT_9092_TCP_PORT", None),
+            ("KAFKA_UI_PORT_8080_TCP", None),
+            ("KAFKA_UI_SERVICE_HOST", None),
             ("KAFKA_", None),
             ("CLUSTER_ID", None),
             ("PATH", None),

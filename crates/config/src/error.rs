@@ -8,7 +8,7 @@ use crate::origin::Origin;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// No key has this name.
-    #[error("Unknown {kind} configuration {name}{}", suggestion_text(.nearest))]
+    #[error("Unknown {kind} config name: {name}{}", suggestion_text(.nearest))]
     UnknownKey {
         /// What was given.
         name: String,

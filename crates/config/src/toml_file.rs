@@ -144,4 +144,11 @@ mod tests {
             assert!(parse_toml(text).is_err(), "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_stops_the_reader(text in "([a-z.]{1,6}|=|\"|\\[|\\]|\n| |[0-9]|#|\\PC){0,60}") {
+            let _ = parse_toml(&text);
+        }
+    }
 }

@@ -31,7 +31,24 @@ pub(crate) fn canonical(def: &KeyDef, value: &str) -> String {
             .parse::<i64>()
             .map_or_else(|_| value.to_owned(), |number| number.to_string()),
         ValueType::List => list_items(value).collect::<Vec<_>>().join(","),
+        ValueType::Double => value
+            .parse::<f64>()
+            .map_or_else(|_| value.to_owned(), double_as_java_prints),
         _ => value.to_owned(),
+    }
+}
+
+/// Tools compare texts, so a number must be spelled as the Java broker spells it: always with a
+/// point, and with an exponent from ten millions on and below a thousandth.
+fn double_as_java_prints(number: f64) -> String {
+    let size = number.abs();
+    if size == 0.0 || (1e-3..1e7).contains(&size) {
+        return format!("{number:?}");
+    }
+    let text = format!("{number:E}");
+    match text.split_once('E') {
+        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0E{exponent}"),
+        _ => text,
     }
 }
 
@@ -102,12 +119,15 @@ fn range_fault(def: &KeyDef, value: &str) -> Option<String> {
         Allowed::GzipLevel => (!(1..=9).contains(&integer()) && integer() != -1)
             .then(|| "Value must be between 1 and 9 or equal to -1".to_owned()),
         Allowed::ThrottledReplicas => (!are_throttled_replicas(value)).then(|| {
-            "Must be the literal '*' or a list of replicas in the following format: \
-             [partitionId]:[brokerId],[partitionId]:[brokerId],..."
-                .to_owned()
+            format!(
+                "{} must be the literal '*' or a list of replicas in the following format: \
+                 [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+                def.name
+            )
         }),
         Allowed::OffsetReset => (!is_offset_reset(value)).then(|| {
-            "Must be latest, earliest or by_duration:PnDTnHnMn.nS with a positive duration"
+            "The value must be either 'earliest', 'latest' or of the format \
+             'by_duration:<PnDTnHnMn.nS>'."
                 .to_owned()
         }),
     }

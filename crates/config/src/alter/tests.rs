@@ -219,7 +219,7 @@ fn groups_stay_within_the_bounds_of_the_broker() {
         ),
         ("share.auto.offset.reset", "by_duration:PT1H", ""),
         ("share.auto.offset.reset", "earliest", ""),
-        ("nosuch", "1", "Unknown group configuration nosuch"),
+        ("nosuch", "1", "Unknown group config name: nosuch"),
     ];
     for (name, value, text) in rows {
         let error = validate_group_override(&node(), name, value).err();

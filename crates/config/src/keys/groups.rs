@@ -14,7 +14,6 @@ pub(super) const KEYS: &[KeyDef] = &[
         ),
     broker("group.consumer.assignors", List)
         .default("uniform,range")
-        .effective()
         .doc(
             "Names of the assignors that the broker offers to groups of the `consumer` \
              protocol; the first is used where a client names none.",
@@ -22,7 +21,6 @@ pub(super) const KEYS: &[KeyDef] = &[
     broker("group.consumer.heartbeat.interval.ms", Int)
         .default("5000")
         .at_least(1)
-        .effective()
         .doc(
             "How often, in milliseconds, members of a group of the `consumer` protocol \
              are told to send heartbeats.",
@@ -34,17 +32,14 @@ pub(super) const KEYS: &[KeyDef] = &[
     broker("group.consumer.max.heartbeat.interval.ms", Int)
         .default("15000")
         .at_least(1)
-        .effective()
         .doc("Largest value that a group may set for `consumer.heartbeat.interval.ms`."),
     broker("group.consumer.max.session.timeout.ms", Int)
         .default("60000")
         .at_least(1)
-        .effective()
         .doc("Largest value that a group may set for `consumer.session.timeout.ms`."),
     broker("group.consumer.max.size", Int)
         .default("2147483647")
         .at_least(1)
-        .effective()
         .doc("Most members of one group of the `consumer` protocol."),
     broker("group.consumer.migration.policy", String)
         .default("bidirectional")
@@ -54,7 +49,6 @@ pub(super) const KEYS: &[KeyDef] = &[
             "UPGRADE",
             "BIDIRECTIONAL",
         ]))
-        .effective()
         .doc(
             "Whether a group with members may change between the classic and the \
              `consumer` protocol: in both directions, only up, only down, or not at all. \
@@ -67,12 +61,10 @@ pub(super) const KEYS: &[KeyDef] = &[
     broker("group.consumer.min.heartbeat.interval.ms", Int)
         .default("5000")
         .at_least(1)
-        .effective()
         .doc("Smallest value that a group may set for `consumer.heartbeat.interval.ms`."),
     broker("group.consumer.min.session.timeout.ms", Int)
         .default("45000")
         .at_least(1)
-        .effective()
         .doc("Smallest value that a group may set for `consumer.session.timeout.ms`."),
     broker("group.consumer.regex.refresh.interval.ms", Int)
         .default("600000")
@@ -85,7 +77,6 @@ pub(super) const KEYS: &[KeyDef] = &[
     broker("group.consumer.session.timeout.ms", Int)
         .default("45000")
         .at_least(1)
-        .effective()
         .doc(
             "After how many milliseconds without a heartbeat a member of a group of the \
              `consumer` protocol is removed.",
@@ -116,7 +107,6 @@ pub(super) const KEYS: &[KeyDef] = &[
         .allowed(Allowed::ListOf(&[
             "consumer", "classic", "share", "streams",
         ]))
-        .effective()
         .doc(
             "Group protocols that clients may use. Kafka has deprecated the key. A \
              protocol that Highwater does not serve yet is not offered even if it is \

@@ -166,18 +166,31 @@ const PLUGIN_PREFIXES: &[&str] = &[
     "security.providers.",
 ];
 
-/// Keys that Kafka once had and what to do about them.
+/// Keys that Kafka once had and what to do about them; a trailing `*` stands for any rest.
 const REMOVED: &[(&str, &str)] = &[
     ("advertised.host.name", "set advertised.listeners"),
     ("advertised.port", "set advertised.listeners"),
+    ("auto.include.jmx.reporter", "remove it"),
     ("broker.id.generation.enable", "set node.id"),
     (
         "control.plane.listener.name",
         "remove it, it belonged to ZooKeeper mode",
     ),
     (
+        "controlled.shutdown.max.retries",
+        "remove it, it belonged to ZooKeeper mode",
+    ),
+    (
+        "controlled.shutdown.retry.backoff.ms",
+        "remove it, it belonged to ZooKeeper mode",
+    ),
+    (
         "delegation.token.master.key",
         "set delegation.token.secret.key",
+    ),
+    (
+        "group.coordinator.new.enable",
+        "remove it, there is one coordinator",
     ),
     ("host.name", "set listeners"),
     (
@@ -205,21 +218,29 @@ const REMOVED: &[(&str, &str)] = &[
         "message.timestamp.difference.max.ms",
         "set message.timestamp.before.max.ms and message.timestamp.after.max.ms",
     ),
+    (
+        "offsets.commit.required.acks",
+        "remove it, all in-sync replicas are always asked",
+    ),
+    (
+        "password.encoder.*",
+        "remove it, it belonged to ZooKeeper mode",
+    ),
     ("port", "set listeners"),
-    ("zookeeper.connect", "remove it, there is no ZooKeeper"),
-    (
-        "zookeeper.connection.timeout.ms",
-        "remove it, there is no ZooKeeper",
-    ),
-    (
-        "zookeeper.metadata.migration.enable",
-        "remove it, there is no ZooKeeper",
-    ),
-    (
-        "zookeeper.session.timeout.ms",
-        "remove it, there is no ZooKeeper",
-    ),
+    ("reserved.broker.max.id", "set node.id"),
+    ("zookeeper.*", "remove it, there is no ZooKeeper"),
 ];
+
+fn removed(name: &str) -> Option<&'static str> {
+    let is_meant = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == pattern,
+    };
+    REMOVED
+        .iter()
+        .find(|(pattern, _)| is_meant(pattern))
+        .map(|(_, advice)| *advice)
+}
 
 /// Finds out what a broker key's name means.
 pub fn resolve_broker(name: &str) -> Result<BrokerName, ConfigError> {
@@ -252,7 +273,7 @@ fn listener_key(name: &str) -> Option<&'static KeyDef> {
 
 /// The error for a name that is in no table.
 pub(crate) fn unknown(kind: KeyKind, name: &str) -> ConfigError {
-    if let Some((_, advice)) = REMOVED.iter().find(|(removed, _)| *removed == name) {
+    if let Some(advice) = removed(name) {
         return ConfigError::RemovedKey {
             name: name.to_owned(),
             advice,

@@ -36,13 +36,11 @@ pub(super) const KEYS: &[KeyDef] = &[
             "After how many finished requests the Java broker clears its list of waiting \
              fetches. Highwater removes each at once.",
         ),
-    broker("inter.broker.listener.name", String)
-        .effective()
-        .doc(
-            "Name of the listener over which brokers talk to each other; must be \
+    broker("inter.broker.listener.name", String).doc(
+        "Name of the listener over which brokers talk to each other; must be \
              advertised. Not set, the one named after `security.inter.broker.protocol`. \
              Only one of the two may be set.",
-        ),
+    ),
     broker("listener.security.protocol.map", String)
         .default(
             "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,\
@@ -70,7 +68,6 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("2147483647")
         .at_least(0)
         .cluster_wide()
-        .effective()
         .doc("Most new connections that the broker takes in a second."),
     broker("max.connections", Int)
         .default("2147483647")
@@ -148,7 +145,6 @@ pub(super) const KEYS: &[KeyDef] = &[
     broker("request.timeout.ms", Int)
         .default("30000")
         .high()
-        .effective()
         .doc("How many milliseconds the broker waits for the answer of another node."),
     broker("socket.connection.setup.timeout.max.ms", Long)
         .default("30000")

@@ -6,7 +6,6 @@ use crate::definition::{Allowed, KeyDef, broker};
 pub(super) const KEYS: &[KeyDef] = &[
     broker("broker.heartbeat.interval.ms", Int)
         .default("2000")
-        .effective()
         .doc(
             "How often, in milliseconds, a broker tells the controller that it lives. \
              Must be less than `broker.session.timeout.ms`.",
@@ -25,14 +24,12 @@ pub(super) const KEYS: &[KeyDef] = &[
     ),
     broker("broker.session.timeout.ms", Int)
         .default("9000")
-        .effective()
         .doc(
             "After how many milliseconds without a heartbeat the controller takes a \
              broker for dead.",
         ),
     broker("controlled.shutdown.enable", Boolean)
         .default("true")
-        .effective()
         .doc(
             "Whether a broker that is told to stop first hands its leaderships to others. \
              On one node nothing can be handed over, and logs are always flushed.",
@@ -161,19 +158,16 @@ pub(super) const KEYS: &[KeyDef] = &[
         .doc("Largest batch of the metadata log in bytes; for tests."),
     broker("metadata.log.dir", String)
         .high()
-        .effective()
         .doc("Directory of the metadata log. Not set, the first of `log.dirs`."),
     broker("metadata.log.max.record.bytes.between.snapshots", Long)
         .default("20971520")
         .at_least(1)
         .high()
-        .effective()
         .doc("Bytes of metadata records after which a new snapshot is written."),
     broker("metadata.log.max.snapshot.interval.ms", Long)
         .default("3600000")
         .at_least(0)
         .high()
-        .effective()
         .doc(
             "After how many milliseconds a new metadata snapshot is written if anything \
              has changed; 0 for never.",
@@ -182,7 +176,6 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("1073741824")
         .at_least(8388608)
         .high()
-        .effective()
         .doc("Size in bytes at which a segment of the metadata log is closed."),
     broker("metadata.log.segment.ms", Long)
         .default("604800000")

@@ -53,13 +53,11 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("11")
         .at_least(1)
         .low()
-        .effective()
         .doc("How many samples are kept to measure the quotas of clients."),
     broker("quota.window.size.seconds", Int)
         .default("1")
         .at_least(1)
         .low()
-        .effective()
         .doc("Length of one sample for the quotas of clients, in seconds."),
     broker("replica.alter.log.dirs.io.max.bytes.per.second", Long)
         .default("9223372036854775807")

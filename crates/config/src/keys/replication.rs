@@ -86,7 +86,6 @@ pub(super) const KEYS: &[KeyDef] = &[
     broker("replica.lag.time.max.ms", Long)
         .default("30000")
         .high()
-        .effective()
         .doc(
             "After how many milliseconds without catching up a follower leaves the \
              in-sync replicas.",
@@ -107,7 +106,6 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("false")
         .cluster_wide()
         .high()
-        .effective()
         .doc(
             "Whether a replica that is not in sync may lead when no other is left, at the \
              price of acknowledged records. Default of the topic key of the same name.",

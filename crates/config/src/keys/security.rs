@@ -55,7 +55,6 @@ pub(super) const KEYS: &[KeyDef] = &[
             "SASL_PLAINTEXT",
             "SASL_SSL",
         ]))
-        .effective()
         .doc(
             "Security protocol between brokers; names the listener where \
              `inter.broker.listener.name` is not set. Only one of the two may be set.",

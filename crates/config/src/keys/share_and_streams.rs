@@ -225,7 +225,6 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("1")
         .at_least(1)
         .high()
-        .effective()
         .doc(
             "`min.insync.replicas` of `__share_group_state`. Highwater's default is 1, \
              which a single node can meet; Kafka's is 2.",
@@ -234,7 +233,6 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("50")
         .at_least(1)
         .high()
-        .effective()
         .doc("Partitions of `__share_group_state`. Must not change once the topic exists."),
     broker("share.coordinator.state.topic.prune.interval.ms", Int)
         .default("300000")
@@ -249,7 +247,6 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("1")
         .at_least(1)
         .high()
-        .effective()
         .doc(
             "Replicas of `__share_group_state`. Highwater's default is 1, which a single \
              node can meet; Kafka's is 3.",
@@ -258,7 +255,6 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("104857600")
         .at_least(1)
         .high()
-        .effective()
         .doc("Size in bytes at which a segment of `__share_group_state` is closed."),
     broker("share.coordinator.threads", Int)
         .default("1")

@@ -42,13 +42,33 @@ fn keys_of_fields() -> BTreeSet<&'static str> {
     keys
 }
 
+/// Beginnings of keys that have a typed field although nothing acts on it yet.
+const AHEAD: &[&str] = &[
+    "broker.heartbeat.",
+    "broker.session.",
+    "controlled.shutdown.",
+    "group.consumer.",
+    "group.coordinator.rebalance.",
+    "inter.broker.",
+    "max.connection.creation.",
+    "metadata.log.",
+    "quota.window.",
+    "replica.lag.",
+    "request.timeout.",
+    "security.inter.",
+    "share.coordinator.state.",
+    "transaction",
+];
+
 #[test]
-fn a_broker_key_is_effective_exactly_if_a_field_is_read_from_it() {
+fn a_broker_key_is_effective_exactly_if_a_field_is_read_from_it_and_used() {
     let effective: BTreeSet<_> = of_kind(KeyKind::Broker)
         .filter(|def| def.effect == Effect::Effective)
         .map(|def| def.name)
         .collect();
-    let fields = keys_of_fields();
+    let is_ahead = |name: &str| AHEAD.iter().any(|ahead| name.starts_with(ahead));
+    let mut fields = keys_of_fields();
+    fields.retain(|name| !is_ahead(name));
     assert_eq!(
         effective.difference(&fields).collect::<Vec<_>>(),
         Vec::<&&str>::new()
@@ -132,6 +152,16 @@ fn synonyms_are_broker_keys_of_the_same_meaning() {
 }
 
 #[test]
+fn a_removed_key_has_not_come_back() {
+    for kind in [KeyKind::Broker, KeyKind::Topic, KeyKind::Group] {
+        for def in of_kind(kind) {
+            assert_eq!(removed(def.name), None, "{}", def.name);
+        }
+    }
+    assert!(removed("zookeeper.session.timeout.ms").is_some());
+}
+
+#[test]
 fn names_resolve_with_and_without_a_listener() {
     let rows = [
         ("num.partitions", "key"),
@@ -163,19 +193,19 @@ fn an_unknown_name_comes_with_the_nearest_known_one() {
         (
             KeyKind::Broker,
             "num.partition",
-            "Unknown broker configuration num.partition; did you mean num.partitions?",
+            "Unknown broker config name: num.partition; did you mean num.partitions?",
         ),
         (
             KeyKind::Topic,
             "retention_ms",
-            "Unknown topic configuration retention_ms; did you mean retention.ms?",
+            "Unknown topic config name: retention_ms; did you mean retention.ms?",
         ),
         (
             KeyKind::Topic,
             "log.retention.ms",
-            "Unknown topic configuration log.retention.ms; did you mean local.retention.ms?",
+            "Unknown topic config name: log.retention.ms; did you mean local.retention.ms?",
         ),
-        (KeyKind::Group, "zzz", "Unknown group configuration zzz"),
+        (KeyKind::Group, "zzz", "Unknown group config name: zzz"),
         (
             KeyKind::Broker,
             "port",

@@ -300,7 +300,6 @@ pub(super) const KEYS: &[KeyDef] = &[
     topic("unclean.leader.election.enable", Boolean)
         .default("false")
         .falls_back_on(&[same("unclean.leader.election.enable")])
-        .effective()
         .doc(
             "Whether a replica that is not in sync may lead when no other is left, at the \
              price of acknowledged records.",

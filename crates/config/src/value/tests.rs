@@ -111,6 +111,28 @@ fn each_bound_holds_at_its_edges() {
 }
 
 #[test]
+fn values_are_shown_in_the_spelling_of_their_type() {
+    use ValueType::{Boolean, Double, List, Long, String};
+    let rows = [
+        (Boolean, " TRUE", "true"),
+        (Long, "+007", "7"),
+        (List, "a , b", "a,b"),
+        (String, " x y ", "x y"),
+        (Double, "0.50", "0.5"),
+        (Double, "1", "1.0"),
+        (Double, "0", "0.0"),
+        (Double, "9999999", "9999999.0"),
+        (Double, "10000000", "1.0E7"),
+        (Double, "10485760", "1.048576E7"),
+        (Double, "0.0001", "1.0E-4"),
+        (Double, "1.7976931348623157e308", "1.7976931348623157E308"),
+    ];
+    for (value_type, value, shown) in rows {
+        assert_eq!(canonical(&broker("k", value_type), value), shown, "{value}");
+    }
+}
+
+#[test]
 fn durations_are_read_by_their_units() {
     let rows = [
         ("PT1S", Some(1_000)),
