@@ -75,5 +75,52 @@ impl ServedRequest for OffsetFetchRequest {
     }
 }
 
+/// Runs an expression for the request type of an API, under the name given to it.
+///
+/// ```
+/// use highwater_protocol::{ServedRequest, with_request_type};
+///
+/// let key = with_request_type!(3, Request => Some(Request::KEY), _ => None);
+/// assert_eq!(key, Some(3));
+/// ```
+#[macro_export]
+macro_rules! with_request_type {
+    (@ $api_key:expr, $name:ident => $then:expr, _ => $otherwise:expr,
+        $($key:literal $request:ident)+) => {
+        match $api_key {
+            $($key => {
+                type $name = $crate::messages::$request;
+                $then
+            })+
+            _ => $otherwise,
+        }
+    };
+    ($api_key:expr, $name:ident => $then:expr, _ => $otherwise:expr) => {
+        $crate::with_request_type! {
+            @ $api_key, $name => $then, _ => $otherwise,
+            0 ProduceRequest 1 FetchRequest
+            2 ListOffsetsRequest 3 MetadataRequest
+            8 OffsetCommitRequest 9 OffsetFetchRequest
+            10 FindCoordinatorRequest 11 JoinGroupRequest
+            12 HeartbeatRequest 13 LeaveGroupRequest
+            14 SyncGroupRequest 15 DescribeGroupsRequest
+            16 ListGroupsRequest 18 ApiVersionsRequest
+            19 CreateTopicsRequest 20 DeleteTopicsRequest
+            21 DeleteRecordsRequest 22 InitProducerIdRequest
+            23 OffsetForLeaderEpochRequest 32 DescribeConfigsRequest
+            33 AlterConfigsRequest 35 DescribeLogDirsRequest
+            37 CreatePartitionsRequest 42 DeleteGroupsRequest
+            43 ElectLeadersRequest 44 IncrementalAlterConfigsRequest
+            45 AlterPartitionReassignmentsRequest 46 ListPartitionReassignmentsRequest
+            47 OffsetDeleteRequest 48 DescribeClientQuotasRequest
+            49 AlterClientQuotasRequest 55 DescribeQuorumRequest
+            57 UpdateFeaturesRequest 60 DescribeClusterRequest
+            61 DescribeProducersRequest 65 DescribeTransactionsRequest
+            66 ListTransactionsRequest 69 ConsumerGroupDescribeRequest
+            74 ListConfigResourcesRequest 75 DescribeTopicPartitionsRequest
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,14 +2,15 @@
 //!
 //! Schemas and codec may agree with each other and still both be wrong about what is out there.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
-use highwater_protocol::messages::*;
 use highwater_protocol::{
     Encodable, RequestHeader, ServedRequest, api_name, check_request, decode_request,
-    encode_request, parse_request_header, served, shape,
+    encode_request, parse_request_header, served, shape, with_request_type,
 };
 
 struct Golden {
@@ -67,31 +68,12 @@ fn again<M: ServedRequest + Encodable>(header: &RequestHeader, body: &Bytes) -> 
     out.split_off(4).freeze()
 }
 
-macro_rules! rewrite {
-    ($header:expr, $body:expr, $($request:ident)+) => {
-        match $header.api_key {
-            $(key if key == <$request as ServedRequest>::KEY => again::<$request>($header, $body),)+
-            key => panic!("{} is not served", api_name(key)),
-        }
-    };
-}
-
 fn rewritten(header: &RequestHeader, body: &Bytes) -> Bytes {
-    rewrite! {
-        header, body,
-        ProduceRequest FetchRequest ListOffsetsRequest MetadataRequest OffsetCommitRequest
-        OffsetFetchRequest FindCoordinatorRequest JoinGroupRequest HeartbeatRequest
-        LeaveGroupRequest SyncGroupRequest DescribeGroupsRequest ListGroupsRequest
-        ApiVersionsRequest CreateTopicsRequest DeleteTopicsRequest DeleteRecordsRequest
-        InitProducerIdRequest OffsetForLeaderEpochRequest DescribeConfigsRequest
-        AlterConfigsRequest DescribeLogDirsRequest CreatePartitionsRequest DeleteGroupsRequest
-        ElectLeadersRequest IncrementalAlterConfigsRequest AlterPartitionReassignmentsRequest
-        ListPartitionReassignmentsRequest OffsetDeleteRequest DescribeClientQuotasRequest
-        AlterClientQuotasRequest DescribeQuorumRequest UpdateFeaturesRequest
-        DescribeClusterRequest DescribeProducersRequest DescribeTransactionsRequest
-        ListTransactionsRequest ConsumerGroupDescribeRequest ListConfigResourcesRequest
-        DescribeTopicPartitionsRequest
-    }
+    with_request_type!(
+        header.api_key,
+        Request => again::<Request>(header, body),
+        _ => panic!("{} is not served", api_name(header.api_key))
+    )
 }
 
 #[test]

@@ -109,3 +109,11 @@ fn a_request_is_not_decoded_as_another() {
         })
     ));
 }
+
+#[test]
+fn every_served_api_has_its_request_type_and_no_other_api_has_one() {
+    for key in -1..100_i16 {
+        let found = crate::with_request_type!(key, Request => Some(Request::KEY), _ => None);
+        assert_eq!(found, crate::range(key).map(|range| range.key), "{key}");
+    }
+}
