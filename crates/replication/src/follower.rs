@@ -39,6 +39,9 @@ impl Replica {
             self.duty = Duty::Follower {
                 leader_high_watermark: self.high_watermark,
             };
+            // An epoch in which we have led without writing is known to nobody else, and a leader
+            // that is asked about it would forever answer that our logs differ.
+            self.lineage.truncate_from_end(self.ends.log_end);
             let has_leader = state.leader.get() >= 0;
             effects.push(if has_leader {
                 Effect::Follow {

@@ -75,8 +75,11 @@ pub struct IsrProposal {
 /// Something that the driver must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// DURABILITY: write this entry to the checkpoint of the lineage before the first append in
-    /// the new epoch.
+    /// Note this entry in the checkpoint of the lineage.
+    ///
+    /// DURABILITY: it must be on disk before the recovery point moves past its start. Until then
+    /// the batches themselves, which carry their epoch, prove it to a recovery that reads them
+    /// again; so ten thousand partitions that change their leader need no ten thousand flushes.
     PersistEpoch(EpochEntry),
     /// The high watermark has reached this offset: answer those who wait for it, acknowledged
     /// produce requests and consumers alike.
