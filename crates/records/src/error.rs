@@ -1,8 +1,9 @@
 //! Why a leader refuses a produced batch, and which family of Kafka's error codes says so.
 //!
-//! The rule behind the families: bytes that contradict their own length or checksum were
-//! damaged on the way and may be sent again (`CORRUPT_MESSAGE` is retriable); a batch whose
-//! checksum is right was made so, and sending it again is of no use (`INVALID_RECORD`).
+//! The families are Kafka's where it has an answer of its own. The rule behind them: a header
+//! that cannot be true or a wrong checksum is damage from the way, and the batch may be sent
+//! again (`CORRUPT_MESSAGE` is retriable); a batch that is cut, or whose checksum is right
+//! over damaged records, was made so, and sending it again is of no use (`INVALID_RECORD`).
 
 use std::fmt;
 
@@ -216,10 +217,9 @@ impl BatchError {
     /// The error code that says so to the client.
     pub fn family(&self) -> ErrorFamily {
         match self {
-            Self::NotABatch(BatchesError::Truncated { .. })
-            | Self::NotABatch(BatchesError::Header(_))
-            | Self::TrailingBytes { .. }
-            | Self::Crc { .. } => ErrorFamily::CorruptMessage,
+            Self::NotABatch(BatchesError::Header(_)) | Self::Crc { .. } => {
+                ErrorFamily::CorruptMessage
+            }
             Self::TooLarge { .. } | Self::Decompress(DecompressError::TooLarge { .. }) => {
                 ErrorFamily::MessageTooLarge
             }
@@ -230,7 +230,9 @@ impl BatchError {
             Self::Rejected(issues) if issues.has_timestamp_issue() => ErrorFamily::InvalidTimestamp,
             Self::Compress(_) => ErrorFamily::Server,
             Self::NoBatch
+            | Self::NotABatch(BatchesError::Truncated { .. })
             | Self::SecondBatch
+            | Self::TrailingBytes { .. }
             | Self::OldFormat { .. }
             | Self::BaseOffset { .. }
             | Self::RecordCount { .. }

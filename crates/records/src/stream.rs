@@ -54,6 +54,8 @@ pub struct RecordStream<'a, 's> {
 /// Bytes of a record that are still to come; reading past them is a fault of the record.
 struct Body {
     left: usize,
+    /// What it means when the stream ends before the record does.
+    cut: RecordFault,
 }
 
 impl<'a, 's> RecordStream<'a, 's> {
@@ -131,34 +133,29 @@ impl<'a, 's> RecordStream<'a, 's> {
     fn next_across_windows(&mut self) -> Result<RecordHead, StreamError> {
         let mut start = Body {
             left: varint::LEN_MAX,
+            cut: RecordFault::Varint,
         };
-        let length = varint::narrow(self.number(&mut start, 0)?)?;
-        let left = usize::try_from(length)
-            .ok()
-            .filter(|left| *left <= self.limit_bytes);
+        let length = varint::narrow(self.number(&mut start)?)?;
+        let cut = RecordFault::Length { length };
         let mut body = Body {
-            left: left.ok_or(RecordFault::Length { length })?,
+            left: usize::try_from(length).map_err(|_| cut)?,
+            cut,
         };
-        self.byte(&mut body, length)?
-            .ok_or(RecordFault::Length { length })?;
-        let timestamp_delta = self.number(&mut body, length)?;
-        let offset_delta = varint::narrow(self.number(&mut body, length)?)?;
-        let has_key = self.skip_bytes(&mut body, length, |length| RecordFault::KeyLength {
-            length,
-        })?;
-        self.skip_bytes(&mut body, length, |length| RecordFault::ValueLength {
-            length,
-        })?;
-        let count = varint::narrow(self.number(&mut body, length)?)?;
+        self.byte(&mut body)?.ok_or(cut)?;
+        let timestamp_delta = self.number(&mut body)?;
+        let offset_delta = varint::narrow(self.number(&mut body)?)?;
+        let has_key = self.skip_bytes(&mut body, |length| RecordFault::KeyLength { length })?;
+        self.skip_bytes(&mut body, |length| RecordFault::ValueLength { length })?;
+        let count = varint::narrow(self.number(&mut body)?)?;
         if !usize::try_from(count).is_ok_and(|count| count <= body.left / 2) {
             return Err(RecordFault::HeaderCount { count }.into());
         }
         for _ in 0..count {
             let fault = |length| RecordFault::HeaderKeyLength { length };
-            if !self.skip_bytes(&mut body, length, fault)? {
+            if !self.skip_bytes(&mut body, fault)? {
                 return Err(fault(-1).into());
             }
-            self.skip_bytes(&mut body, length, |length| RecordFault::HeaderValueLength {
+            self.skip_bytes(&mut body, |length| RecordFault::HeaderValueLength {
                 length,
             })?;
         }
@@ -172,13 +169,13 @@ impl<'a, 's> RecordStream<'a, 's> {
         })
     }
 
-    /// The next byte of a record of this length, `None` behind its end.
-    fn byte(&mut self, body: &mut Body, length: i32) -> Result<Option<u8>, StreamError> {
+    /// The next byte of a record, `None` behind its end.
+    fn byte(&mut self, body: &mut Body) -> Result<Option<u8>, StreamError> {
         if body.left == 0 {
             return Ok(None);
         }
         if self.at == self.end && !self.refill()? {
-            return Err(RecordFault::Length { length }.into());
+            return Err(body.cut.into());
         }
         let byte = self.window.get(self.at).copied();
         self.at += 1;
@@ -186,10 +183,10 @@ impl<'a, 's> RecordStream<'a, 's> {
         Ok(byte)
     }
 
-    fn number(&mut self, body: &mut Body, length: i32) -> Result<i64, StreamError> {
+    fn number(&mut self, body: &mut Body) -> Result<i64, StreamError> {
         let mut number = Assembler::default();
         loop {
-            let byte = self.byte(body, length)?.ok_or(RecordFault::Varint)?;
+            let byte = self.byte(body)?.ok_or(RecordFault::Varint)?;
             if let Some(value) = number.push(byte)? {
                 return Ok(value);
             }
@@ -200,10 +197,9 @@ impl<'a, 's> RecordStream<'a, 's> {
     fn skip_bytes(
         &mut self,
         body: &mut Body,
-        record_length: i32,
         fault: impl Fn(i32) -> RecordFault,
     ) -> Result<bool, StreamError> {
-        let length = varint::narrow(self.number(body, record_length)?)?;
+        let length = varint::narrow(self.number(body)?)?;
         if length == -1 {
             return Ok(false);
         }
@@ -218,10 +214,7 @@ impl<'a, 's> RecordStream<'a, 's> {
                 return Ok(true);
             }
             if !self.refill()? {
-                return Err(RecordFault::Length {
-                    length: record_length,
-                }
-                .into());
+                return Err(body.cut.into());
             }
         }
     }
