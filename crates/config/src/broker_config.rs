@@ -16,7 +16,6 @@ use crate::topic_config::TopicConfig;
 /// The configuration of one broker, with its endpoints parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BrokerConfig {
-    node_id: BrokerId,
     /// Who the node is and where its control listeners are.
     pub node: NodeSettings,
     /// Where clients connect.
@@ -62,7 +61,6 @@ impl BrokerConfig {
         };
         let (listeners, advertised_listeners) = endpoints(&mut reader);
         let config = Self {
-            node_id: node_id(&mut reader),
             node: NodeSettings::read(&mut reader),
             inter_broker_listener: inter_broker_listener(&mut reader),
             listeners,
@@ -111,9 +109,9 @@ impl BrokerConfig {
             .any(|controller| controller.eq_ignore_ascii_case(name))
     }
 
-    /// The number of the node: `node.id`, or `broker.id` where only that is set.
+    /// The number of the node.
     pub fn node_id(&self) -> BrokerId {
-        self.node_id
+        BrokerId(self.node.node_id)
     }
 
     /// The advertised listener of a name.
@@ -124,47 +122,42 @@ impl BrokerConfig {
     }
 }
 
-/// Both lists of listeners; those of the controller are advertised elsewhere.
+/// Both lists of listeners; clients are never told of those for controllers.
 fn endpoints(reader: &mut Reader<'_>) -> (Vec<Listener>, Vec<Listener>) {
     const MAP: &str = "listener.security.protocol.map";
     let mut protocols = parse_protocol_map(reader.text(MAP)).unwrap_or_else(|error| {
         reader.refuse(Some(MAP), error);
         Default::default()
     });
+    let controllers = reader.list("controller.listener.names");
     // A controller's listener needs no entry of its own unless the map is set, as in Kafka.
     if !reader.is_set(MAP) {
-        for name in reader.list("controller.listener.names") {
+        for name in &controllers {
             protocols
                 .entry(name.to_ascii_uppercase())
                 .or_insert(SecurityProtocol::Plaintext);
         }
     }
-    let mut parse = |key: &'static str, source: &'static str| {
-        let parsed = parse_listeners(key, reader.text(source), &protocols);
-        parsed.unwrap_or_else(|error| {
-            reader.refuse(Some(source), error);
+    let mut parse = |key: &'static str| {
+        parse_listeners(key, reader.text(key), &protocols).unwrap_or_else(|error| {
+            reader.refuse(Some(key), error);
             Vec::new()
         })
     };
-    let listeners = parse("listeners", "listeners");
-    let explicit = parse("advertised.listeners", "advertised.listeners");
-    let advertised = if reader.is_set("advertised.listeners") {
-        explicit
+    let listeners = parse("listeners");
+    let explicit = parse("advertised.listeners");
+    let told = if reader.is_set("advertised.listeners") {
+        &explicit
     } else {
-        let controllers = reader.list("controller.listener.names");
-        let is_controller = |name: &str| controllers.iter().any(|c| c.eq_ignore_ascii_case(name));
-        listeners
-            .iter()
-            .filter(|listener| !is_controller(&listener.name))
-            .cloned()
-            .collect()
+        &listeners
     };
+    let is_controller = |name: &str| controllers.iter().any(|c| c.eq_ignore_ascii_case(name));
+    let advertised = told
+        .iter()
+        .filter(|listener| !is_controller(&listener.name))
+        .cloned()
+        .collect();
     (listeners, advertised)
-}
-
-fn node_id(reader: &mut Reader<'_>) -> BrokerId {
-    let only_old = reader.is_set("broker.id") && !reader.is_set("node.id");
-    BrokerId(reader.value(if only_old { "broker.id" } else { "node.id" }))
 }
 
 fn inter_broker_listener(reader: &mut Reader<'_>) -> String {
@@ -179,9 +172,7 @@ fn inter_broker_listener(reader: &mut Reader<'_>) -> String {
 }
 
 fn log_dirs(reader: &mut Reader<'_>) -> Vec<String> {
-    // `log.dir` counts only where it alone is set.
-    let only_old = reader.is_set("log.dir") && !reader.is_set("log.dirs");
-    let key = if only_old { "log.dir" } else { "log.dirs" };
+    let key = "log.dirs";
     let dirs = reader.list(key);
     if dirs.is_empty() || dirs.iter().any(String::is_empty) {
         let error =

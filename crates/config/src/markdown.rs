@@ -17,7 +17,7 @@ for `log.dirs`: `_` stands for `.`, `__` for `_`, `___` for `-`) and from the co
 (`--set key=value`); the later wins. `highwater config` prints what is in effect and where each \
 value came from. Keys of one listener stand behind `listener.name.<listener>.`.
 
-In the tables, *dynamic* says whether a change through the admin API takes effect without a \
+Behind each key, *dynamic* says whether a change through the admin API takes effect without a \
 restart: `cluster` for one or all brokers, `broker` for one at a time, `no` only at the next \
 start. *Effect* is `yes` where Highwater acts on the key, and `accepted` where it checks, keeps \
 and describes the value for tools, and does nothing else yet.

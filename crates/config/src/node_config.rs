@@ -46,7 +46,24 @@ pub struct NodeConfig {
 }
 
 impl NodeConfig {
-    pub(crate) fn new(static_values: BTreeMap<String, StaticValue>) -> Self {
+    /// Older names lend their value to the newer ones where only they are set, and the id of
+    /// the node goes by both of its names, as in Kafka.
+    pub(crate) fn new(mut static_values: BTreeMap<String, StaticValue>) -> Self {
+        const LENT: &[(&str, &str)] = &[
+            ("log.dir", "log.dirs"),
+            ("broker.id", "node.id"),
+            ("node.id", "broker.id"),
+        ];
+        for (from, to) in LENT {
+            if !static_values.contains_key(*to)
+                && let Some(set) = static_values
+                    .get(*from)
+                    .filter(|set| set.value != "-1")
+                    .cloned()
+            {
+                static_values.insert((*to).to_owned(), set);
+            }
+        }
         Self {
             static_values,
             ..Self::default()
@@ -140,7 +157,8 @@ impl NodeConfig {
         BrokerConfig::read(self)
     }
 
-    /// The typed values of a topic that sets these overrides.
+    /// The typed values of a topic that sets these overrides. Whoever needs those of many topics
+    /// takes `BrokerConfig::topic_defaults` and lays each topic's overrides over a copy.
     pub fn topic(&self, overrides: &Overrides) -> Result<TopicConfig, ConfigError> {
         TopicConfig::defaults(self)?.with_overrides(overrides)
     }

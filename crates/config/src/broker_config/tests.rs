@@ -45,6 +45,7 @@ fn listeners_are_parsed_with_their_protocols() {
 fn a_combined_node_of_kafka_is_understood() {
     let config = read(&[
         "listeners=PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093",
+        "advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093",
         "controller.listener.names=CONTROLLER",
         "controller.quorum.voters=1@localhost:9093",
     ])

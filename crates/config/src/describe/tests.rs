@@ -11,6 +11,7 @@ const KAFKA: &str = include_str!("kafka_4_3.txt");
 const DIFFERENT: &[&str] = &[
     "admin.listener",
     "allow.insecure.listeners",
+    "broker.id",
     "controller.listener.names",
     "durability",
     "listeners",
@@ -37,8 +38,6 @@ fn node() -> NodeConfig {
     let text = "\
 process.roles=broker,controller
 node.id=1
-# Kafka gives the older name the value of the newer one.
-broker.id=1
 controller.quorum.voters=1@127.0.0.1:19093
 listeners=PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093
 advertised.listeners=PLAINTEXT://127.0.0.1:19092

@@ -11,12 +11,12 @@ pub(super) const KEYS: &[KeyDef] = &[
              Must be less than `broker.session.timeout.ms`.",
         ),
     broker("broker.id", Int)
-        .default("-1")
+        .default("1")
         .high()
         .effective()
         .doc(
-            "Older name of `node.id`. If both are set they must be equal; −1 stands for \
-             not set.",
+            "Older name of `node.id`, whose value it takes where it is not set. If both are set \
+             they must be equal.",
         ),
     broker("broker.rack", String).effective().doc(
         "Name of the rack or zone in which the broker stands; told to clients, which \

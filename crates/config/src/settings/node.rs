@@ -7,7 +7,7 @@ settings! {
     pub struct NodeSettings {
         /// The number of the node in its cluster.
         node_id: i32 = "node.id",
-        /// The older name of the number; −1 if it is not set.
+        /// The same number under its older name.
         broker_id: i32 = "broker.id",
         /// What the node does: `broker`, `controller` or both.
         process_roles: Vec<String> = "process.roles",
