@@ -20,7 +20,8 @@ pub struct BrokerConfig {
     pub node: NodeSettings,
     /// Where clients connect.
     pub listeners: Vec<Listener>,
-    /// What clients are told to connect to; equal to `listeners` unless set.
+    /// What clients are told to connect to: as set, or else `listeners`; never those for
+    /// controllers.
     pub advertised_listeners: Vec<Listener>,
     /// The name of the listener over which brokers talk to each other.
     pub inter_broker_listener: String,
@@ -62,7 +63,7 @@ impl BrokerConfig {
         let (listeners, advertised_listeners) = endpoints(&mut reader);
         let config = Self {
             node: NodeSettings::read(&mut reader),
-            inter_broker_listener: inter_broker_listener(&mut reader),
+            inter_broker_listener: inter_broker_listener(&mut reader, &advertised_listeners),
             listeners,
             advertised_listeners,
             log_dirs: log_dirs(&mut reader),
@@ -160,15 +161,22 @@ fn endpoints(reader: &mut Reader<'_>) -> (Vec<Listener>, Vec<Listener>) {
     (listeners, advertised)
 }
 
-fn inter_broker_listener(reader: &mut Reader<'_>) -> String {
+/// The listener that is named, or else the one called as the protocol between brokers, or, where
+/// nobody has named either, the first that there is.
+fn inter_broker_listener(reader: &mut Reader<'_>, advertised: &[Listener]) -> String {
     const NAME: &str = "inter.broker.listener.name";
     const PROTOCOL: &str = "security.inter.broker.protocol";
     if reader.is_set(NAME) && reader.is_set(PROTOCOL) {
         let text = format!("Only one of {NAME} and {PROTOCOL} should be set.");
         reader.refuse(Some(NAME), ConfigError::Conflict(text));
     }
-    let name = if reader.is_set(NAME) { NAME } else { PROTOCOL };
-    reader.text(name).to_ascii_uppercase()
+    let key = if reader.is_set(NAME) { NAME } else { PROTOCOL };
+    let name = reader.text(key).to_ascii_uppercase();
+    let is_there = advertised.iter().any(|listener| listener.name == name);
+    match advertised.first() {
+        Some(first) if !is_there && !reader.is_set(key) => first.name.clone(),
+        _ => name,
+    }
 }
 
 fn log_dirs(reader: &mut Reader<'_>) -> Vec<String> {

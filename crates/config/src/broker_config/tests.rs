@@ -227,3 +227,21 @@ fn limits_of_single_addresses_are_read() {
         ]
     );
 }
+
+#[test]
+fn brokers_talk_over_the_listener_that_is_named_or_the_first() {
+    let two = "listeners=A://127.0.0.1:1,B://127.0.0.1:2";
+    let map = "listener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT";
+    let rows: &[(&[&str], &str)] = &[
+        (&[], "PLAINTEXT"),
+        (&[two, map], "A"),
+        (&[two, map, "inter.broker.listener.name=b"], "B"),
+    ];
+    for (arguments, name) in rows {
+        assert_eq!(
+            read(arguments).unwrap().inter_broker_listener,
+            *name,
+            "{arguments:?}"
+        );
+    }
+}
