@@ -27,6 +27,7 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("9")
         .between(1, 17)
         .falls_back_on(&[same("compression.lz4.level")])
+        .effective()
         .doc(
             "Level with which the broker compresses where `compression.type` is lz4, 1 to \
              17; a higher one is slower and smaller.",

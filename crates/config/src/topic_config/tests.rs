@@ -63,9 +63,9 @@ fn the_defaults_are_those_of_kafka_but_for_durability() {
     );
 }
 
-#[test]
-fn every_effective_key_changes_a_field() {
-    let other = |name: &str| match name {
+/// A value that is not the default of its key.
+fn other_value(name: &str) -> &'static str {
+    match name {
         "cleanup.policy" => "compact",
         "compression.type" => "zstd",
         "durability" => "replicated",
@@ -73,20 +73,31 @@ fn every_effective_key_changes_a_field() {
         "min.cleanable.dirty.ratio" => "0.25",
         "preallocate" | "unclean.leader.election.enable" => "true",
         "compression.gzip.level" | "compression.lz4.level" | "compression.zstd.level" => "2",
+        "remote.storage.enable" | "remote.log.copy.disable" | "remote.log.delete.on.disable" => {
+            "true"
+        }
+        "follower.replication.throttled.replicas" | "leader.replication.throttled.replicas" => "*",
         _ => "7654321",
-    };
+    }
+}
+
+#[test]
+fn a_key_is_effective_exactly_if_it_changes_a_field() {
+    // Typed ahead of its use: one node has nobody else to elect.
+    const AHEAD: &str = "unclean.leader.election.enable";
     let defaults = topic(&[]).unwrap();
-    for def in keys::of_kind(KeyKind::Topic) {
-        let changed = if def.effect == Effect::Effective {
-            let mut set = vec![(def.name, other(def.name))];
-            if def.name == "min.compaction.lag.ms" {
-                set.push(("max.compaction.lag.ms", "9223372036854775807"));
-            }
-            topic(&set).unwrap_or_else(|error| panic!("{}: {error}", def.name))
-        } else {
-            continue;
-        };
-        assert_ne!(changed, defaults, "{}", def.name);
+    for def in keys::of_kind(KeyKind::Topic).filter(|def| def.name != AHEAD) {
+        let mut set = vec![(def.name, other_value(def.name))];
+        if def.name == "min.compaction.lag.ms" {
+            set.push(("max.compaction.lag.ms", "9223372036854775807"));
+        }
+        let changed = topic(&set).unwrap_or_else(|error| panic!("{}: {error}", def.name));
+        assert_eq!(
+            changed != defaults,
+            def.effect == Effect::Effective,
+            "{}",
+            def.name
+        );
     }
 }
 
