@@ -43,6 +43,14 @@ impl Default for GroupConfig {
 /// in every rebalance. Kafka fixes the same five minutes.
 pub(crate) const NEW_MEMBER_JOIN_TIMEOUT_MS: u64 = 5 * 60 * 1_000;
 
+/// Most ids of one group that were given out and have not come back. Kafka has no such bound; a
+/// client that asks for one id after the other would fill the memory.
+pub(crate) const PENDING_JOINS_MAX: usize = 10_000;
+
+/// Largest record of one group, key and value together. Kafka's log takes 1 MiB unless told
+/// otherwise; the bound here is only to keep one group from filling the segments of all others.
+pub(crate) const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Longest text of a request that goes into a record: the record counts in 16 bits, and a member
 /// id is a client id with a suffix.
 pub(crate) const TEXT_LEN_MAX: usize = 32_000;

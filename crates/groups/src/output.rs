@@ -19,8 +19,19 @@ pub struct Record {
     pub value: Option<Bytes>,
 }
 
-/// What one step asks for, in this order: append the records as one batch, replay each of them,
-/// and send the replies once the batch is durable.
+impl Record {
+    /// The bytes of key and value.
+    pub(crate) fn len(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// What one step asks for, in this order: append the records, replay each of them, and send the
+/// replies once the log is durable up to here.
+///
+/// A reply waits even if its own step has no records: it may tell of what an earlier step wrote.
+/// Records may go into several batches, as each prefix of them is a state that a reload can start
+/// from.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// The records to append; often none.

@@ -14,7 +14,7 @@ pub enum GroupError {
     #[error("the group id is empty or too long")]
     InvalidGroupId,
     /// INVALID_REQUEST.
-    #[error("a text of the request is too long to be stored")]
+    #[error("what the request wants to be stored does not fit into a record")]
     InvalidRequest,
     /// INVALID_SESSION_TIMEOUT.
     #[error("the session timeout is outside of the allowed range")]

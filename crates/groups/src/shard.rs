@@ -26,8 +26,8 @@ pub(crate) const TICK_RECORDS_MAX: usize = 1_000;
 /// All groups of one partition of `__consumer_offsets`.
 ///
 /// The driver calls one method at a time. After [`handle`](Self::handle) and
-/// [`tick`](Self::tick), before anything else, it appends the records of the output as one batch
-/// and calls [`replay`](Self::replay) on each; it sends the replies once the batch is durable. If
+/// [`tick`](Self::tick), before anything else, it appends the records of the output and calls
+/// [`replay`](Self::replay) on each; it sends the replies once the log is durable up to there. If
 /// the append fails it drops the shard, answers everybody with an error and loads the shard again.
 #[derive(Default)]
 pub struct GroupShard {
@@ -499,7 +499,9 @@ impl GroupShard {
         }
     }
 
-    /// When the next [`tick`](Self::tick) has something to do, on [`Now::mono_ms`].
+    /// When the next [`tick`](Self::tick) has something to do, on [`Now::mono_ms`]. Any step may
+    /// bring it forward, even to now: a group without an initial delay ends its first wait in the
+    /// tick that follows the join.
     pub fn next_deadline_ms(&self) -> Option<u64> {
         self.timers.next_deadline_ms()
     }

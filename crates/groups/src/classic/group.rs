@@ -330,20 +330,19 @@ impl ClassicGroup {
             return;
         }
         let returning = self.returning.take();
+        let protocol = value.protocol.as_deref();
         let mut known = std::mem::take(&mut self.members);
         for record in value.members {
             let live = known.remove(&record.member_id);
             let returned = returning
                 .as_ref()
                 .filter(|member| member.id == record.member_id);
-            let member = match live.or_else(|| returned.cloned()) {
-                Some(mut live) => {
-                    live.assignment = record.assignment;
-                    live
-                }
-                None => Member::from_record(record, value.protocol.as_deref()),
-            };
-            self.members.insert(member);
+            let recorded = Member::from_record(record, protocol);
+            self.members
+                .insert(match live.or_else(|| returned.cloned()) {
+                    Some(live) => live.recorded_as(recorded, protocol),
+                    None => recorded,
+                });
         }
         self.state = if self.members.is_empty() {
             State::Empty

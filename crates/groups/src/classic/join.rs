@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::group::{ClassicGroup, Preparing, State};
 use super::member::{Member, Parked};
-use crate::config::NEW_MEMBER_JOIN_TIMEOUT_MS;
+use crate::config::{NEW_MEMBER_JOIN_TIMEOUT_MS, PENDING_JOINS_MAX};
 use crate::ids::{MemberId, Waiter};
 use crate::output::Step;
 use crate::replies::{GroupError, JoinReply, JoinedGroup, JoinedMember, Reply};
@@ -17,7 +17,7 @@ impl ClassicGroup {
         request
             .protocols
             .retain(|protocol| named.insert(protocol.name.clone()));
-        if !self.has_room_for(step, &request.member_id) {
+        if !self.has_room_for(step, &request) {
             self.drop_member(step, &request.member_id);
             refuse_join(
                 step,
@@ -39,17 +39,23 @@ impl ClassicGroup {
     }
 
     /// While members are joining, those that have joined count: so the last ones to rejoin a
-    /// group that is over its size are the ones to go. Otherwise all members count.
-    fn has_room_for(&self, step: &Step<'_>, id: &MemberId) -> bool {
+    /// group that is over its size are the ones to go. Otherwise all members count; an instance
+    /// that comes back is one of them.
+    fn has_room_for(&self, step: &Step<'_>, request: &JoinRequest) -> bool {
         let size_max = step.config.group_size_max;
-        let member = self.members.get(id);
+        let member = self.members.get(&request.member_id);
         match self.state {
             State::Empty => true,
             State::Preparing(_) => {
                 member.is_some_and(|member| member.join().is_parked())
                     || self.members.joined() < size_max
             }
-            State::Completing | State::Stable => member.is_some() || self.members.len() < size_max,
+            State::Completing | State::Stable => {
+                let instance = request.group_instance_id.as_ref();
+                member.is_some()
+                    || instance.is_some_and(|i| self.members.by_instance(i).is_some())
+                    || self.members.len() < size_max
+            }
         }
     }
 
@@ -65,7 +71,11 @@ impl ClassicGroup {
             }
             None => {
                 let id = MemberId::from(format!("{}-{suffix}", request.client_id));
-                if request.requires_known_member_id {
+                if request.requires_known_member_id && self.pending_joins.len() >= PENDING_JOINS_MAX
+                {
+                    let error = GroupError::GroupMaxSizeReached;
+                    refuse_join(step, waiter, MemberId::unknown(), error);
+                } else if request.requires_known_member_id {
                     self.pending_joins.insert(id.clone());
                     let timeout_ms = u64::try_from(request.session_timeout_ms).unwrap_or(0);
                     step.schedule(self.session_timer(&id), timeout_ms);

@@ -111,6 +111,20 @@ impl Member {
         }
     }
 
+    /// The member as the log has it, with what the log does not know: what it has parked, and the
+    /// protocols it speaks besides the chosen one, if that is still the one it was chosen for.
+    pub(crate) fn recorded_as(mut self, mut recorded: Self, protocol: Option<&str>) -> Self {
+        if self.metadata(protocol) == recorded.metadata(protocol) {
+            recorded.protocols = std::mem::take(&mut self.protocols);
+        }
+        Self {
+            is_new: self.is_new,
+            join: self.join,
+            sync: self.sync,
+            ..recorded
+        }
+    }
+
     /// The metadata for one protocol; empty if the member does not speak it.
     pub(crate) fn metadata(&self, protocol: Option<&str>) -> Bytes {
         let spoken = self

@@ -34,9 +34,7 @@ impl ClassicGroup {
         let mut names = Vec::new();
         for member in leaving {
             let result = self.leave_one(step, &member);
-            if result.is_ok() {
-                names.push(member.member_id.to_string());
-            }
+            let result = result.map(|id| names.push(id.to_string()));
             left.push(LeftMember {
                 member_id: member.member_id,
                 group_instance_id: member.group_instance_id,
@@ -46,7 +44,10 @@ impl ClassicGroup {
         if !names.is_empty() {
             match self.state {
                 State::Stable | State::Completing => {
-                    let reason = format!("members left: {}", names.join(", "));
+                    let reason = match names.len() {
+                        1..=3 => format!("members left: {}", names.join(", ")),
+                        many => format!("{many} members left"),
+                    };
                     self.prepare_rebalance(step, reason);
                 }
                 State::Preparing(_) => self.complete_join_if_all_joined(step),
@@ -61,7 +62,7 @@ impl ClassicGroup {
         &mut self,
         step: &mut Step<'_>,
         leaving: &LeavingMember,
-    ) -> Result<(), GroupError> {
+    ) -> Result<MemberId, GroupError> {
         let instance = leaving.group_instance_id.as_ref();
         let id = if leaving.member_id.is_unknown() {
             let owner = instance.and_then(|instance| self.members.by_instance(instance));
@@ -73,7 +74,7 @@ impl ClassicGroup {
             leaving.member_id.clone()
         };
         self.drop_member(step, &id);
-        Ok(())
+        Ok(id)
     }
 
     /// The member has not been heard of for its session timeout.

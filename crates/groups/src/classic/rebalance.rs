@@ -15,7 +15,7 @@ impl ClassicGroup {
     /// Starts a rebalance, and ends its first half at once if everybody has joined.
     pub(super) fn prepare_rebalance(&mut self, step: &mut Step<'_>, reason: String) {
         if self.state == State::Completing {
-            self.refuse_parked_syncs(step);
+            self.refuse_parked_syncs(step, GroupError::RebalanceInProgress);
         }
         self.pending_syncs.clear();
         step.timers.cancel(self.sync_timer());
@@ -189,7 +189,7 @@ impl ClassicGroup {
     }
 
     /// The assignment that members wait for will not come: they are to join again.
-    fn refuse_parked_syncs(&mut self, step: &mut Step<'_>) {
+    pub(super) fn refuse_parked_syncs(&mut self, step: &mut Step<'_>, error: GroupError) {
         for member in self.members.iter_mut() {
             member.assignment = bytes::Bytes::new();
         }
@@ -202,7 +202,7 @@ impl ClassicGroup {
                 self.restart_session(step, &id);
             }
             if let Some(waiter) = parked.waiter() {
-                step.reply(waiter, Reply::Sync(Err(GroupError::RebalanceInProgress)));
+                step.reply(waiter, Reply::Sync(Err(error)));
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::group::{ClassicGroup, State};
 use super::join::{accept_join, refuse_join};
 use super::member::{Member, Parked};
+use crate::config::RECORD_BYTES_MAX;
 use crate::ids::{MemberId, Waiter};
 use crate::output::Step;
 use crate::replies::{GroupError, JoinedGroup, Reply};
@@ -69,7 +70,16 @@ impl ClassicGroup {
         if was_leader {
             value.leader = Some(new_id.clone());
         }
-        step.out.records.push(self.record(&value));
+        let record = self.record(&value);
+        if record.len() > RECORD_BYTES_MAX {
+            return refuse_join(
+                step,
+                waiter,
+                MemberId::unknown(),
+                GroupError::InvalidRequest,
+            );
+        }
+        step.out.records.push(record);
         step.timers.cancel(self.session_timer(old_id));
         let timeout_ms = u64::try_from(request.session_timeout_ms).unwrap_or(0);
         step.schedule(self.session_timer(&new_id), timeout_ms);

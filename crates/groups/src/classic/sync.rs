@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::group::{ClassicGroup, State};
 use super::member::Parked;
+use crate::config::RECORD_BYTES_MAX;
 use crate::ids::{MemberId, Waiter};
 use crate::output::{Notice, Step};
 use crate::replies::{GroupError, Reply, SyncReply};
@@ -84,7 +85,13 @@ impl ClassicGroup {
             member.assignment = assignments.remove(&member.id).unwrap_or_default();
         }
         let value = self.generation_record(step.now, |member| member.assignment.clone());
-        step.out.records.push(self.record(&value));
+        let record = self.record(&value);
+        if record.len() > RECORD_BYTES_MAX {
+            self.refuse_parked_syncs(step, GroupError::InvalidRequest);
+            let reason = "the assignments do not fit into one record".to_owned();
+            return self.prepare_rebalance(step, reason);
+        }
+        step.out.records.push(record);
         step.out.notices.push(Notice::RebalanceCompleted {
             group_id: self.id.clone(),
             generation: self.generation,

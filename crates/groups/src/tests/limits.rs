@@ -88,6 +88,70 @@ fn a_group_that_is_loaded_over_its_size_sheds_the_members_that_rejoin_last() {
 }
 
 #[test]
+fn an_instance_that_comes_back_finds_its_place_in_a_full_group() {
+    check(
+        "
+        config delay=0 size=1
+        join g a instance=i
+        sync g id=i-1 instance=i gen=1 assign=i-1:A
+        join g b instance=j
+        join g a instance=i
+        ",
+        &expect![[r#"
+            config delay=0 size=1
+            #1 join g a instance=i
+              g rebalances after 0: adding member i-1; client reason: not provided
+              log: g generation=0
+              at 0 ms:
+              #1: i-1 joined generation=1 protocol=range leader=i-1 i-1/i:'m'
+            #2 sync g id=i-1 instance=i gen=1 assign=i-1:A
+              log: g generation=1 protocol=range leader=i-1 i-1='A'
+              #2: synced consumer range 'A'
+            #3 join g b instance=j
+              #3: GroupMaxSizeReached for ''
+            #4 join g a instance=i
+              log: g generation=1 protocol=range leader=i-4 i-4='A'
+              #4: i-4 joined generation=1 protocol=range leader=i-1
+        "#]],
+    );
+}
+
+#[test]
+fn assignments_that_do_not_fit_into_a_record_are_refused_and_the_group_tries_again() {
+    check(
+        "
+        config delay=0
+        join g a
+        join g b
+        join g a id=a-1
+        sync g id=b-2 gen=2
+        sync g id=a-1 gen=2 assign=a-1:huge,b-2:B
+        describe g
+        ",
+        &expect![[r#"
+            config delay=0
+            #1 join g a
+              g rebalances after 0: adding member a-1; client reason: not provided
+              log: g generation=0
+              at 0 ms:
+              #1: a-1 joined generation=1 protocol=range leader=a-1 a-1:'m'
+            #2 join g b
+              g rebalances after 1: adding member b-2; client reason: not provided
+            #3 join g a id=a-1
+              #3: a-1 joined generation=2 protocol=range leader=a-1 a-1:'m' b-2:'m'
+              #2: b-2 joined generation=2 protocol=range leader=a-1
+            #4 sync g id=b-2 gen=2
+            #5 sync g id=a-1 gen=2 assign=a-1:huge,b-2:B
+              g rebalances after 2: the assignments do not fit into one record
+              #5: InvalidRequest
+              #4: InvalidRequest
+            #6 describe g
+              #6: PreparingRebalance 'consumer' '' a-1 client=a host=/10.0.0.1 metadata='' assignment='' b-2 client=b host=/10.0.0.1 metadata='' assignment=''
+        "#]],
+    );
+}
+
+#[test]
 fn sessions_outside_of_the_allowed_range_are_refused() {
     check(
         "

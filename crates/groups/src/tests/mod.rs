@@ -1,10 +1,13 @@
 //! Scenarios and properties of whole shards.
 
+mod leaving;
 mod limits;
 mod offsets;
+mod printing;
 mod properties;
 mod rebalances;
 mod reloads;
+mod scale;
 mod script;
 mod static_members;
 

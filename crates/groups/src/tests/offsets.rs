@@ -95,7 +95,7 @@ fn only_members_of_the_generation_commit_while_there_are_members() {
             #11 commit h id=i-1 gen=1 t-0=1
               #11: GroupIdNotFound
             #12 leave g instance=i
-              g rebalances after 1: members left: 
+              g rebalances after 1: members left: i-1
               log: g generation=2
               #12: /i ok; left
             #13 commit g t-0=2
@@ -205,11 +205,11 @@ fn offsets_of_subscribed_topics_are_not_deleted() {
         config delay=0
         delete-offsets g t-0
         join g a topics=t
-        sync g id=a-1 gen=1 assign=a-1:A
-        commit g id=a-1 gen=1 t-0=1 u-0=1
+        sync g id=a-2 gen=1 assign=a-2:A
+        commit g id=a-2 gen=1 t-0=1 u-0=1
         delete-offsets g t-0 u-0 u-1
         fetch g
-        leave g id=a-1
+        leave g id=a-2
         delete-offsets g t-0
         ",
         &expect![[r#"
@@ -221,18 +221,25 @@ fn offsets_of_subscribed_topics_are_not_deleted() {
               log: g generation=0
               at 0 ms:
               #2: a-2 joined generation=1 protocol=range leader=a-2 a-2:'\x00\x00\x00\x00\x00\x01\x00\x01t\xff\xff\xff\xff'
-            #3 sync g id=a-1 gen=1 assign=a-1:A
-              #3: UnknownMemberId
-            #4 commit g id=a-1 gen=1 t-0=1 u-0=1
-              #4: UnknownMemberId
+            #3 sync g id=a-2 gen=1 assign=a-2:A
+              log: g generation=1 protocol=range leader=a-2 a-2='A'
+              #3: synced consumer range 'A'
+            #4 commit g id=a-2 gen=1 t-0=1 u-0=1
+              log: g t-0 = 1
+              log: g u-0 = 1
+              #4: committed t-0 ok u-0 ok
             #5 delete-offsets g t-0 u-0 u-1
+              log: g u-0 deleted
               #5: deleted t-0 GroupSubscribedToTopic u-0 ok u-1 ok
             #6 fetch g
-              #6: fetched
-            #7 leave g id=a-1
-              #7: a-1 UnknownMemberId; left
+              #6: fetched t-0=1
+            #7 leave g id=a-2
+              g rebalances after 1: members left: a-2
+              log: g generation=2
+              #7: a-2 ok; left
             #8 delete-offsets g t-0
-              #8: deleted t-0 GroupSubscribedToTopic
+              log: g t-0 deleted
+              #8: deleted t-0 ok
         "#]],
     );
 }
@@ -277,10 +284,10 @@ fn a_group_is_deleted_with_its_offsets_once_it_is_empty() {
         config delay=0
         delete g
         join g a
-        sync g id=a-1 gen=1 assign=a-1:A
-        commit g id=a-1 gen=1 t-0=1
+        sync g id=a-2 gen=1 assign=a-2:A
+        commit g id=a-2 gen=1 t-0=1
         delete g
-        leave g id=a-1
+        leave g id=a-2
         delete g
         describe g
         list
@@ -297,20 +304,26 @@ fn a_group_is_deleted_with_its_offsets_once_it_is_empty() {
               log: g generation=0
               at 0 ms:
               #2: a-2 joined generation=1 protocol=range leader=a-2 a-2:'m'
-            #3 sync g id=a-1 gen=1 assign=a-1:A
-              #3: UnknownMemberId
-            #4 commit g id=a-1 gen=1 t-0=1
-              #4: UnknownMemberId
+            #3 sync g id=a-2 gen=1 assign=a-2:A
+              log: g generation=1 protocol=range leader=a-2 a-2='A'
+              #3: synced consumer range 'A'
+            #4 commit g id=a-2 gen=1 t-0=1
+              log: g t-0 = 1
+              #4: committed t-0 ok
             #5 delete g
               #5: NonEmptyGroup
-            #6 leave g id=a-1
-              #6: a-1 UnknownMemberId; left
+            #6 leave g id=a-2
+              g rebalances after 1: members left: a-2
+              log: g generation=2
+              #6: a-2 ok; left
             #7 delete g
-              #7: NonEmptyGroup
+              log: g t-0 deleted
+              log: g deleted
+              #7: ok
             #8 describe g
-              #8: CompletingRebalance 'consumer' '' a-2 client=a host=/10.0.0.1 metadata='' assignment=''
+              #8: Dead '' '' GroupIdNotFound
             #9 list
-              #9: g classic 'consumer' CompletingRebalance; listed
+              #9: listed
             #10 commit s t-0=1
               log: s t-0 = 1
               #10: committed t-0 ok
@@ -319,7 +332,7 @@ fn a_group_is_deleted_with_its_offsets_once_it_is_empty() {
               log: s deleted
               #11: ok
             stats
-              empty=0 preparing=0 completing=1 stable=0 members=1 offsets=0 parked=0 skipped=0
+              empty=0 preparing=0 completing=0 stable=0 members=0 offsets=0 parked=0 skipped=0
         "#]],
     );
 }

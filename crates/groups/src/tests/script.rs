@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use bytes::{BufMut, Bytes, BytesMut};
 use highwater_types::{LeaderEpoch, Now, Offset, PartitionIndex, TopicId, TopicName};
 
+use super::printing::print_reply;
 use crate::records::{GroupMetadataValue, OffsetCommitValue, RecordKey};
 use crate::*;
 
@@ -335,7 +336,7 @@ impl Script {
     }
 }
 
-fn ascii(bytes: &[u8]) -> String {
+pub(super) fn ascii(bytes: &[u8]) -> String {
     format!("'{}'", bytes.escape_ascii())
 }
 
@@ -464,7 +465,13 @@ fn request(verb: &str, words: &Words<'_>, waiter: u64) -> Option<Request> {
             assignments: names("assign")
                 .iter()
                 .filter_map(|text| text.split_once(':'))
-                .map(|(id, text)| (MemberId::from(id), Bytes::copy_from_slice(text.as_bytes())))
+                .map(|(id, text)| {
+                    let times = if text == "huge" { 5 << 20 } else { 1 };
+                    (
+                        MemberId::from(id),
+                        Bytes::from(text.as_bytes().repeat(times)),
+                    )
+                })
                 .collect(),
         }),
         "heartbeat" => Request::Heartbeat(HeartbeatRequest {
@@ -508,159 +515,4 @@ fn request(verb: &str, words: &Words<'_>, waiter: u64) -> Option<Request> {
         }
         _ => return None,
     })
-}
-
-fn print_reply(out: &mut String, reply: Reply) {
-    let _ = match reply {
-        Reply::Join(JoinReply {
-            member_id,
-            result: Ok(joined),
-        }) => {
-            let _ = write!(
-                out,
-                "{member_id} joined generation={} protocol={} leader={}",
-                joined.generation,
-                joined.protocol.as_deref().unwrap_or("none"),
-                joined.leader
-            );
-            for member in joined.members {
-                let _ = write!(out, " {}", member.member_id);
-                if let Some(instance) = member.group_instance_id {
-                    let _ = write!(out, "/{instance}");
-                }
-                let _ = write!(out, ":{}", ascii(&member.metadata));
-            }
-            write!(
-                out,
-                "{}",
-                if joined.skip_assignment {
-                    " skip-assignment"
-                } else {
-                    ""
-                }
-            )
-        }
-        Reply::Join(JoinReply {
-            member_id,
-            result: Err(error),
-        }) => {
-            write!(out, "{error:?} for '{member_id}'")
-        }
-        Reply::Sync(Ok(sync)) => write!(
-            out,
-            "synced {} {} {}",
-            sync.protocol_type.as_deref().unwrap_or("none"),
-            sync.protocol.as_deref().unwrap_or("none"),
-            ascii(&sync.assignment)
-        ),
-        Reply::Leave(Ok(left)) => {
-            for member in left {
-                let instance = member.group_instance_id.map(|i| format!("/{i}"));
-                let _ = write!(out, "{}{} ", member.member_id, instance.unwrap_or_default());
-                let _ = write!(out, "{}; ", result(member.result));
-            }
-            write!(out, "left")
-        }
-        Reply::CommitOffsets(Ok(topics)) => print_partitions(
-            out,
-            "committed",
-            topics
-                .into_iter()
-                .map(|topic| (topic.topic, topic.partitions)),
-        ),
-        Reply::DeleteOffsets(Ok(topics)) => print_partitions(
-            out,
-            "deleted",
-            topics
-                .into_iter()
-                .map(|topic| (topic.topic, topic.partitions)),
-        ),
-        Reply::Sync(Err(error))
-        | Reply::Leave(Err(error))
-        | Reply::CommitOffsets(Err(error))
-        | Reply::DeleteOffsets(Err(error)) => write!(out, "{error:?}"),
-        Reply::Heartbeat(answer) | Reply::DeleteGroup(answer) => write!(out, "{}", result(answer)),
-        Reply::FetchOffsets(topics) => print_offsets(out, topics),
-        Reply::Describe(group) => print_group(out, group),
-        Reply::List(groups) => {
-            for group in groups {
-                let ListedGroup {
-                    group_id,
-                    protocol_type,
-                    state,
-                    kind,
-                } = group;
-                let _ = write!(out, "{group_id} {kind} '{protocol_type}' {state}; ");
-            }
-            write!(out, "listed")
-        }
-        Reply::DropTopics { offsets } => write!(out, "forgot {offsets}"),
-    };
-}
-
-fn result(result: Result<(), GroupError>) -> String {
-    result.map_or_else(|error| format!("{error:?}"), |()| "ok".to_owned())
-}
-
-type Partitions = Vec<(PartitionIndex, Result<(), GroupError>)>;
-
-fn print_partitions(
-    out: &mut String,
-    what: &str,
-    topics: impl Iterator<Item = (TopicName, Partitions)>,
-) -> std::fmt::Result {
-    write!(out, "{what}")?;
-    for (topic, partitions) in topics {
-        for (partition, answer) in partitions {
-            write!(out, " {topic}-{partition} {}", result(answer))?;
-        }
-    }
-    Ok(())
-}
-
-fn print_offsets(out: &mut String, topics: Vec<FetchedTopic>) -> std::fmt::Result {
-    write!(out, "fetched")?;
-    for topic in topics {
-        for (partition, offset) in topic.partitions {
-            write!(out, " {}-{partition}=", topic.topic)?;
-            match offset {
-                None => write!(out, "none")?,
-                Some(found) => {
-                    write!(out, "{}", found.offset)?;
-                    if let Some(leader_epoch) = found.leader_epoch {
-                        write!(out, "/epoch {leader_epoch}")?;
-                    }
-                    if !found.metadata.is_empty() {
-                        write!(out, "/{:?}", found.metadata)?;
-                    }
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn print_group(out: &mut String, group: DescribedGroup) -> std::fmt::Result {
-    write!(
-        out,
-        "{} '{}' '{}'",
-        group.state, group.protocol_type, group.protocol
-    )?;
-    if let Some(error) = group.error {
-        write!(out, " {error:?}")?;
-    }
-    for member in group.members {
-        write!(out, " {}", member.member_id)?;
-        if let Some(instance) = member.group_instance_id {
-            write!(out, "/{instance}")?;
-        }
-        write!(
-            out,
-            " client={} host={}",
-            member.client_id, member.client_host
-        )?;
-        write!(out, " metadata={}", ascii(&member.metadata))?;
-        write!(out, " assignment={}", ascii(&member.assignment))?;
-    }
-    Ok(())
 }
