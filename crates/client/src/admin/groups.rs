@@ -13,7 +13,7 @@ use highwater_protocol::messages::{
 use highwater_types::{PartitionIndex, TopicName, TopicPartition};
 
 use super::{Admin, Outcome, text_of, wire_text};
-use crate::{AutoCreate, ClientError, Refusal, ResponseCode, Target};
+use crate::{AutoCreate, ClientError, Lane, Refusal, ResponseCode, Target};
 
 /// A group, as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +169,17 @@ impl Admin {
                 }))
             })
             .await
+    }
+
+    /// The address of the broker that coordinates a group.
+    pub async fn group_coordinator(&self, id: &str) -> Result<String, ClientError> {
+        let target = Target::GroupCoordinator(id.to_owned());
+        let find = || self.client.connection(&target, Lane::Prompt);
+        let connection = self
+            .client
+            .retrying("FindCoordinator", self.client.deadline(), find)
+            .await?;
+        Ok(connection.address().to_owned())
     }
 
     /// Deletes groups that have no members, with their offsets.
