@@ -1,0 +1,160 @@
+"""kill -9 and power loss under load: nothing acknowledged is lost, offsets and order never change."""
+
+import os
+import time
+
+import pytest
+
+from harness import history
+from harness.clients import driver
+
+PARTITIONS = 4
+KILLS = int(os.environ.get("HIGHWATER_TEST_KILLS", "20"))
+CUTS = int(os.environ.get("HIGHWATER_TEST_POWER_CUTS", "10"))
+pytestmark = [pytest.mark.own_broker, pytest.mark.timeout(1200)]
+
+# A crash leaves a tail that recovery may have to cut, and says so.
+TORN_TAIL = pytest.mark.allow_log(r"(?i)torn|truncat|cut|recover|unclean|rebuil|crash")
+
+
+def create(broker, topic):
+    answer = driver("confluent-kafka").admin(broker.bootstrap, "create-topic", topic=topic, partitions=PARTITIONS)
+    assert answer == {}, answer
+
+
+def settle(load, reader, broker, topic, *seen_before):
+    """Ends the load and checks everything once more."""
+    load.stop()
+    everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
+    reader.stop()
+    assert reader.violations == []
+    history.check(everything, load.snapshot(), reader.seen, *seen_before)
+
+
+@TORN_TAIL
+@pytest.mark.parametrize("compression", ["none", "lz4"])
+def test_kill_9_under_load(make_broker, topic, chance, compression):
+    broker = make_broker()
+    broker.start()
+    create(broker, topic)
+    load = history.Load(broker.bootstrap, topic, PARTITIONS, compression=compression, value_bytes=200).start()
+    reader = history.Reader(broker.bootstrap, topic, PARTITIONS).start()
+    before, restarts = {}, []
+    for _ in range(KILLS // 2):
+        load.wait_for(300)
+        time.sleep(chance.random() * 0.3)
+        broker.kill()
+        acknowledged = load.snapshot()
+        restarts.append(broker.start())
+        everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
+        history.check(everything, acknowledged, before)
+        before = everything
+    settle(load, reader, broker, topic, before)
+    print(f"{len(restarts)} kills, {load.count()} records, slowest restart {max(restarts):.2f} s")
+
+
+@TORN_TAIL
+def test_kill_9_during_recovery(make_broker, topic, chance):
+    broker = make_broker()
+    broker.start()
+    create(broker, topic)
+    load = history.Load(broker.bootstrap, topic, PARTITIONS, value_bytes=1000).start()
+    reader = history.Reader(broker.bootstrap, topic, PARTITIONS).start()
+    load.wait_for(2000)
+    for _ in range(8):
+        broker.kill()
+        broker.start(wait=False)
+        time.sleep(chance.random() * 0.1)
+    broker.kill()
+    acknowledged = load.snapshot()
+    broker.start()
+    everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
+    history.check(everything, acknowledged)
+    settle(load, reader, broker, topic, everything)
+
+
+def cut(broker, disk):
+    """The power of the broker's disk goes: the process must not notice in time to save anything."""
+    broker.pause()
+    disk.cut_power()
+    broker.kill()
+    disk.unmount()
+    disk.mount()
+
+
+@TORN_TAIL
+def test_power_loss_under_load(make_broker, loop_disk, topic, chance):
+    disk = loop_disk(1024)
+    broker = make_broker(data=disk.mountpoint / "data")
+    broker.start()
+    create(broker, topic)
+    load = history.Load(broker.bootstrap, topic, PARTITIONS, value_bytes=200).start()
+    reader = history.Reader(broker.bootstrap, topic, PARTITIONS).start()
+    before = {}
+    for number in range(CUTS):
+        load.wait_for(300)
+        time.sleep(chance.random() * 0.3)
+        cut(broker, disk)
+        acknowledged = load.snapshot()
+        if number % 3 == 2:
+            # The power goes again while the broker recovers.
+            broker.start(wait=False)
+            time.sleep(chance.random() * 0.2)
+            cut(broker, disk)
+        broker.start()
+        everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
+        history.check(everything, acknowledged, before)
+        before = everything
+    settle(load, reader, broker, topic, before)
+    broker.kill()
+
+
+@TORN_TAIL
+def test_power_loss_keeps_topics_groups_and_configs(make_broker, loop_disk, topic):
+    from harness.driver import from_wire, to_wire
+    disk = loop_disk(512)
+    broker = make_broker(data=disk.mountpoint / "data")
+    broker.start()
+    client = driver("confluent-kafka")
+    configs = {"retention.ms": "123456789"}
+    assert client.admin(broker.bootstrap, "create-topic", topic=topic, partitions=1, configs=configs) == {}
+    options = {"bootstrap": broker.bootstrap, "topic": topic}
+    client.run("produce", options, [{"value": to_wire(b"%d" % i)} for i in range(20)])
+    in_group = {"bootstrap": broker.bootstrap, "topics": [topic], "group": "g", "max": 12}
+    client.start("group", in_group).wait_for(lambda events: any(e["event"] == "left" for e in events), 60, "twelve")
+    cut(broker, disk)
+    broker.start()
+    described = client.admin(broker.bootstrap, "describe-config", topic=topic)
+    assert described["configs"]["retention.ms"] == "123456789"
+    second = client.start("group", {**in_group, "max": 8})
+    second.wait_for(lambda events: any(e["event"] == "left" for e in events), 60, "the other eight")
+    values = [int(from_wire(e["value"])) for e in second.events if e["event"] == "record"]
+    assert values == list(range(12, 20))
+    broker.kill()
+
+
+# The disk answers every read and write with an error for a while before the process is killed.
+@pytest.mark.allow_log(r".")
+def test_power_loss_with_torn_sectors_and_io_errors(make_broker, tearing_disk, topic, chance):
+    disk = tearing_disk(512)
+    broker = make_broker(data=disk.mountpoint / "data")
+    broker.start()
+    create(broker, topic)
+    before = {}
+    load = history.Load(broker.bootstrap, topic, PARTITIONS, value_bytes=200).start()
+    for _ in range(max(1, CUTS // 2)):
+        load.wait_for(300)
+        time.sleep(chance.random() * 0.3)
+        disk.cut_power()
+        time.sleep(0.5)
+        broker.kill()
+        disk.unmount()
+        disk.mount()
+        acknowledged = load.snapshot()
+        broker.start()
+        everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
+        history.check(everything, acknowledged, before)
+        before = everything
+    load.stop()
+    history.check(history.read_everything(broker.bootstrap, topic, PARTITIONS), load.snapshot(), before)
+    broker.kill()

@@ -1,0 +1,128 @@
+"""Damaged files: rot is found and never served, and whatever can be rebuilt is rebuilt."""
+
+import shutil
+
+import pytest
+
+from harness.clients import driver
+from harness.driver import from_wire, to_wire
+
+pytestmark = [pytest.mark.own_broker, pytest.mark.timeout(180)]
+CLIENT = driver("confluent-kafka")
+RECORDS = 60
+
+
+@pytest.fixture
+def filled(make_broker, topic):
+    """A stopped broker with two partitions of 60 batches of one record each."""
+    broker = make_broker({"offsets.topic.num.partitions": "1", "log.index.interval.bytes": "512"})
+    broker.start()
+    assert CLIENT.admin(broker.bootstrap, "create-topic", topic=topic, partitions=2) == {}
+    fill(broker, topic)
+    broker.stop()
+    return broker
+
+
+def fill(broker, topic):
+    import confluent_kafka as ck
+    producer = ck.Producer({"bootstrap.servers": broker.bootstrap, "batch.num.messages": 1, "linger.ms": 0, "log_level": 0})
+    for i in range(RECORDS):
+        for partition in range(2):
+            producer.produce(topic, value=value(i), partition=partition)
+    assert producer.flush(30) == 0
+
+
+def value(i):
+    return b"record-%04d " % i + b"x" * 400
+
+
+def folder(broker, topic, partition=0):
+    return broker.data / f"{topic}-{partition}"
+
+
+def consume(broker, topic, count, start="beginning", partition=0):
+    options = {"bootstrap": broker.bootstrap, "topic": topic, "partition": partition, "from": start, "count": count}
+    return [(e["offset"], from_wire(e["value"])) for e in CLIENT.run("consume", options) if e["event"] == "record"]
+
+
+def whole():
+    return [(i, value(i)) for i in range(RECORDS)]
+
+
+def produce_one_more(broker, topic):
+    events = CLIENT.run("produce", {"bootstrap": broker.bootstrap, "topic": topic}, [{"value": to_wire(b"more")}])
+    assert events == [{"i": 0, "partition": 0, "offset": RECORDS}], events
+
+
+@pytest.mark.allow_log(r"(?i)corrupt|damage|crc|checksum|rot")
+def test_a_flipped_byte_is_named_and_never_served_and_the_rest_is(filled, topic):
+    segment = next(folder(filled, topic).glob("*.log"))
+    data = bytearray(segment.read_bytes())
+    at = data.index(b"record-0030 ") + 50
+    data[at] ^= 0x40
+    segment.write_bytes(data)
+    filled.start()
+    assert consume(filled, topic, 30) == whole()[:30], "what lies before the damage"
+    assert consume(filled, topic, RECORDS, partition=1) == whole(), "another partition"
+    assert consume(filled, topic, RECORDS - 31, {"offset": 31}) == whole()[31:], "what lies behind the damage"
+
+    running = CLIENT.start("consume", {"bootstrap": filled.bootstrap, "topic": topic, "partition": 0, "from": {"offset": 30}, "count": 1})
+    try:
+        running.wait_for(lambda events: events, 30, "the reader")
+        # The next fetch of a healthy partition proves that the broker had the time to answer the damaged one.
+        consume(filled, topic, 5, partition=1)
+        running.poll()
+        served = [e for e in running.events if e["event"] == "record" and e["offset"] == 30]
+        assert served == [], "the damaged record was served"
+    finally:
+        running.kill()
+    assert f"{topic}-0" in "\n".join(filled.suspicious_lines([])), "no log line names the damaged file"
+
+
+@pytest.mark.allow_log(r"(?i)index|rebuil|checkpoint|snapshot|missing|damage|corrupt")
+@pytest.mark.parametrize("damage", ["rubbish", "missing", "empty"])
+@pytest.mark.parametrize("pattern", [
+    "{t}-0/*.index", "{t}-0/*.timeindex", "{t}-0/leader-epoch-checkpoint", "{t}-0/*.snapshot",
+    "recovery-point-offset-checkpoint", "log-start-offset-checkpoint", "replication-offset-checkpoint",
+])
+@pytest.mark.parametrize("end", ["clean", "crash"])
+def test_what_can_be_rebuilt_is_rebuilt(filled, topic, pattern, damage, end):
+    if end == "crash":
+        filled.start()
+        filled.kill()
+    found = list(filled.data.glob(pattern.format(t=topic)))
+    if not found:
+        pytest.skip(f"this broker keeps no {pattern}")
+    for path in found:
+        if damage == "missing":
+            path.unlink()
+        else:
+            path.write_bytes(b"rubbish!" * 40 if damage == "rubbish" else b"")
+    filled.start()
+    assert consume(filled, topic, RECORDS) == whole()
+    assert consume(filled, topic, 10, {"offset": 45}) == whole()[45:55]
+    produce_one_more(filled, topic)
+    filled.stop()
+    filled.start()
+    assert consume(filled, topic, RECORDS + 1)[-1] == (RECORDS, b"more")
+
+
+@pytest.mark.allow_log(r"(?i)torn|truncat|cut|recover|unclean")
+def test_a_torn_tail_after_a_crash_is_cut_and_said(filled, topic):
+    filled.start()
+    filled.kill()
+    segment = next(folder(filled, topic).glob("*.log"))
+    data = segment.read_bytes()
+    end = data.rindex(value(RECORDS - 1)) + len(value(RECORDS - 1)) + 1
+    batch = data[data.rindex(b"record-0058"):end]
+    segment.write_bytes(data[:end] + batch[: len(batch) // 2])
+    filled.start()
+    assert consume(filled, topic, RECORDS) == whole()
+    produce_one_more(filled, topic)
+
+
+def test_a_copied_directory_is_a_whole_backup(filled, topic, make_broker):
+    other = make_broker({"offsets.topic.num.partitions": "1"})
+    shutil.copytree(filled.data, other.data)
+    other.start()
+    assert consume(other, topic, RECORDS) == whole()

@@ -1,0 +1,1 @@
+"""What the whole-system tests share: brokers, client drivers, the raw wire, histories."""

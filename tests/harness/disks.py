@@ -1,0 +1,154 @@
+"""Disks that lose power, tear writes or fill up: images on loop devices.
+
+They need root and a kernel that lets us mount; where it does not, `Refused` says why
+and the test is skipped with that reason.
+"""
+
+import fcntl
+import os
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+from .broker import ROOT
+from .waiting import wait_until
+
+FS_IOC_SHUTDOWN = 0x8004587D
+SHUTDOWN_WITHOUT_LOG_FLUSH = 2
+
+
+class Refused(Exception):
+    """This machine cannot give us such a disk."""
+
+
+def _run(*command, **options):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    if done.returncode != 0:
+        raise Refused(f"{' '.join(map(str, command))}: {done.stdout.strip()[-300:]}")
+    return done.stdout.strip()
+
+
+class LoopDisk:
+    """An ext4 image on a loop device. The long commit interval keeps the journal from saving what nobody flushed."""
+
+    def __init__(self, directory, megabytes):
+        if os.geteuid() != 0:
+            raise Refused("mounting a loop device needs root")
+        for tool in ("mkfs.ext4", "losetup", "mount"):
+            if shutil.which(tool) is None:
+                raise Refused(f"{tool} is not installed")
+        self.directory = Path(directory)
+        self.image = self.directory / "disk.img"
+        self.mountpoint = self.directory / "mnt"
+        self.mountpoint.mkdir(parents=True, exist_ok=True)
+        self.size = megabytes << 20
+        with open(self.image, "wb") as image:
+            image.truncate(self.size)
+        _run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
+        self.device = None
+
+    def backing(self):
+        """The file behind the loop device."""
+        return self.image
+
+    def mount(self):
+        """Mounts the image, which replays its journal."""
+        self.device = _run("losetup", "--find", "--show", self.backing())
+        try:
+            _run("mount", "-t", "ext4", "-o", "commit=300,noatime", self.device, self.mountpoint)
+        except Refused:
+            self._detach()
+            raise
+
+    def cut_power(self):
+        """From now on nothing reaches the disk, not even the journal."""
+        directory = os.open(self.mountpoint, os.O_RDONLY)
+        try:
+            fcntl.ioctl(directory, FS_IOC_SHUTDOWN, struct.pack("I", SHUTDOWN_WITHOUT_LOG_FLUSH))
+        finally:
+            os.close(directory)
+
+    def unmount(self):
+        """Takes the disk away; whoever used it must be dead."""
+        def gone():
+            done = subprocess.run(["umount", self.mountpoint], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            return done.returncode == 0 or not os.path.ismount(self.mountpoint)
+
+        wait_until(gone, 20, "the disk to be unmounted")
+        self._detach()
+
+    def _detach(self):
+        if self.device is not None:
+            _run("losetup", "--detach", self.device)
+            self.device = None
+
+    def close(self):
+        """Gives everything back, whatever state it is in."""
+        subprocess.run(["umount", "-l", self.mountpoint], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if self.device is not None:
+            subprocess.run(["losetup", "--detach", self.device], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.device = None
+
+
+class TearingDisk(LoopDisk):
+    """A disk with a volatile cache: at a power cut each sector that was not flushed survives by chance.
+
+    The disk itself is an nbdkit plugin, shown to the loop device as a file by nbdfuse.
+    After the cut all its reads and writes fail.
+    """
+
+    PLUGIN = ROOT.parent / "shared" / "tools" / "cutpower.py"
+
+    def __init__(self, directory, megabytes, seed):
+        if not self.PLUGIN.exists():
+            raise Refused(f"the plugin of the tearing disk is not there: {self.PLUGIN}")
+        for tool in ("nbdkit", "nbdfuse"):
+            if shutil.which(tool) is None:
+                raise Refused(f"{tool} is not installed")
+        if not os.path.exists("/dev/fuse"):
+            raise Refused("this kernel has no /dev/fuse")
+        super().__init__(directory, megabytes)
+        self.seed = seed
+        self.trip = self.directory / "trip"
+        self.exported = self.directory / "nbd"
+        self.server = None
+
+    def backing(self):
+        return self.exported / "disk"
+
+    def mount(self):
+        self.seed += 1
+        self.trip.unlink(missing_ok=True)
+        self.exported.mkdir(exist_ok=True)
+        environment = {
+            **os.environ, "IMG": str(self.image), "TRIP": str(self.trip), "SIZE": str(self.size), "SEED": str(self.seed),
+        }
+        self.server = subprocess.Popen(
+            ["nbdfuse", self.backing(), "--command", "nbdkit", "-s", "--exit-with-parent", "python", self.PLUGIN],
+            env=environment, stdout=subprocess.DEVNULL, stderr=open(self.directory / "nbd.log", "ab"),
+        )
+        try:
+            wait_until(lambda: self.backing().exists() or self.server.poll() is not None, 20, "nbdfuse")
+        except TimeoutError as error:
+            raise Refused(str(error)) from error
+        if self.server.poll() is not None:
+            raise Refused(f"nbdfuse: {(self.directory / 'nbd.log').read_text()[-300:]}")
+        super().mount()
+
+    def cut_power(self):
+        self.trip.touch()
+
+    def unmount(self):
+        super().unmount()
+        subprocess.run(["fusermount3", "-u", self.backing()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(["umount", "-l", self.backing()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.server.terminate()
+        self.server.wait(20)
+
+    def close(self):
+        super().close()
+        if self.server is not None and self.server.poll() is None:
+            subprocess.run(["umount", "-l", self.backing()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.server.kill()
+            self.server.wait()
