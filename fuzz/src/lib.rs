@@ -1,0 +1,47 @@
+//! What every parser of bytes from outside has to stand: any bytes at all.
+//!
+//! A target is a plain function. It panics where a promise is broken, and is otherwise silent.
+//! libFuzzer drives it where a nightly toolchain is at hand; `fuzz-briefly` drives it anywhere.
+
+pub mod batches;
+pub mod frames;
+pub mod mutate;
+pub mod requests;
+pub mod seeds;
+
+/// A target and what it may use.
+pub struct Target {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Takes any bytes.
+    pub run: fn(&[u8]),
+    /// Inputs to start from.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// Most bytes that an input of `len` bytes may have allocated at any one time.
+    pub memory_bytes_max: fn(len: usize) -> usize,
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "frames",
+        run: frames::run,
+        seeds: seeds::frames,
+        memory_bytes_max: |len| 4096 + 8 * len,
+    },
+    Target {
+        name: "requests",
+        run: requests::run,
+        seeds: seeds::frames,
+        // The least that the wire needs for an element against the most that its structure
+        // takes in memory: one unknown tagged field in an otherwise empty structure.
+        memory_bytes_max: |len| 64 * 1024 + 256 * len,
+    },
+    Target {
+        name: "batches",
+        run: batches::run,
+        seeds: seeds::batches,
+        // What a batch may decompress to, several times over, and the state of the codecs.
+        memory_bytes_max: |len| 16 * batches::DECOMPRESSED_BYTES_MAX + 8 * len,
+    },
+];

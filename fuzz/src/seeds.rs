@@ -1,0 +1,63 @@
+//! Where mutation starts: requests of real clients, and the batches in them.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use highwater_protocol::messages::ProduceRequest;
+use highwater_protocol::{decode_request, parse_request_header};
+use highwater_records::{BatchSpec, Compression, RecordBatchBuilder};
+
+/// The golden requests of `tests/golden`.
+pub fn frames() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "golden")
+    });
+    paths.sort();
+    paths.iter().flat_map(std::fs::read).collect()
+}
+
+/// The batches of the golden Produce requests, and one of our own for every codec.
+pub fn batches() -> Vec<Vec<u8>> {
+    let captured = frames()
+        .into_iter()
+        .flat_map(|frame| captured(frame).unwrap_or_default());
+    captured.chain((0..=4).filter_map(built)).collect()
+}
+
+fn captured(frame: Vec<u8>) -> Option<Vec<Vec<u8>>> {
+    let mut body = Bytes::from(frame);
+    let header = parse_request_header(&mut body).ok()?;
+    let request: ProduceRequest =
+        decode_request(header.api_key, header.api_version, &mut body).ok()?;
+    let partitions = request
+        .topic_data
+        .into_iter()
+        .flat_map(|topic| topic.partition_data);
+    Some(
+        partitions
+            .filter_map(|partition| Some(partition.records?.to_vec()))
+            .collect(),
+    )
+}
+
+fn built(codec: u8) -> Option<Vec<u8>> {
+    let spec = BatchSpec {
+        compression: Compression::from_id(codec)?,
+        ..BatchSpec::default()
+    };
+    let mut builder = RecordBatchBuilder::new(spec);
+    for index in 0..20_u8 {
+        let key = [b'k', index];
+        let value = [index; 60];
+        builder
+            .append(1_000 + i64::from(index), Some(&key), Some(&value), &[])
+            .ok()?;
+    }
+    builder.finish().ok()
+}
