@@ -1,0 +1,157 @@
+//! How batches get onto the disk.
+//!
+//! A flush covers everything that was appended before it began. Segments that were closed
+//! since the last one are finished here rather than in the append that closed them: cut to
+//! their size, synced with their indexes, and only then given a snapshot at their end. A valid
+//! snapshot at the base of a segment therefore proves that all in front of it was on disk.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use highwater_disk::OpenMode;
+use highwater_types::Offset;
+
+use crate::checkpoint::{Durable, replace_file};
+use crate::error::StorageError;
+use crate::log::{Closing, PartitionLog};
+use crate::paths;
+use crate::segment::Segment;
+
+/// What one flush has to do.
+struct Plan {
+    end: Offset,
+    closing: Vec<Closing>,
+    active: Option<(Arc<Segment>, u64)>,
+    dir_is_dirty: bool,
+}
+
+impl PartitionLog {
+    /// Puts everything that was appended before the call onto the disk and returns the offset
+    /// up to which it is there. Blocks; never call it twice at once for one log. A failure is
+    /// final and takes the directory offline, because what a failed sync has dropped a second
+    /// one would not bring back.
+    pub fn flush(&self) -> Result<Offset, StorageError> {
+        let _flushing = self.flushing.lock();
+        self.check_usable()?;
+        let plan = {
+            let mut view = self.view.lock();
+            let end = self.log_end();
+            if end == self.flushed_end() && view.closing.is_empty() && !view.dir_is_dirty {
+                return Ok(end);
+            }
+            let active = view
+                .segments
+                .last()
+                .map(|active| (Arc::clone(active), active.size()));
+            Plan {
+                end,
+                closing: std::mem::take(&mut view.closing),
+                active,
+                dir_is_dirty: std::mem::take(&mut view.dir_is_dirty),
+            }
+        };
+        if let Err(error) = self.carry_out(&plan) {
+            if matches!(error, StorageError::Io { .. }) && error.is_passing() {
+                // No sync has failed, there was no descriptor left to open a file with.
+                self.restore(plan);
+                return Err(error);
+            }
+            if !self.ends.is_deleted.load(Ordering::Acquire) {
+                self.dir.take_offline(&format!("a flush failed: {error}"));
+            }
+            self.check_usable()?;
+            return Err(error);
+        }
+        self.settle(&plan);
+        Ok(plan.end)
+    }
+
+    /// Leaves what was planned to the next flush.
+    fn restore(&self, plan: Plan) {
+        let mut view = self.view.lock();
+        view.dir_is_dirty |= plan.dir_is_dirty;
+        let later = std::mem::replace(&mut view.closing, plan.closing);
+        view.closing.extend(later);
+    }
+
+    fn carry_out(&self, plan: &Plan) -> Result<(), StorageError> {
+        let dir = self.path();
+        for closing in &plan.closing {
+            self.finish_segment(&closing.segment)?;
+        }
+        if let Some((active, size)) = &plan.active
+            && *size > 0
+        {
+            let path = paths::segment_file(&dir, active.base, paths::LOG);
+            let file = active.file(self.place(&dir))?;
+            file.sync_data()
+                .map_err(|source| StorageError::io(&path, source))?;
+        }
+        if plan.dir_is_dirty {
+            // DURABILITY: a batch is not on disk as long as the name of its file is not.
+            self.dir
+                .disk
+                .sync_dir(&dir)
+                .map_err(|source| StorageError::io(&dir, source))?;
+        }
+        for closing in &plan.closing {
+            // DURABILITY: the snapshot comes last, because it vouches for what is before it.
+            let path = paths::segment_file(&dir, closing.next_base, paths::SNAPSHOT);
+            match replace_file(&*self.dir.disk, &path, &closing.snapshot, Durable::Yes) {
+                Err(StorageError::OutOfSpace { path }) => {
+                    tracing::warn!(path = %path.display(), "no room for a producer snapshot");
+                }
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts a closed segment to its size and puts it and its indexes on disk.
+    fn finish_segment(&self, segment: &Segment) -> Result<(), StorageError> {
+        let dir = self.path();
+        let path = paths::segment_file(&dir, segment.base, paths::LOG);
+        let file = segment.file(self.place(&dir))?;
+        let cut = file.set_len(segment.size()).and_then(|()| file.sync_data());
+        cut.map_err(|source| StorageError::io(&path, source))?;
+        for kind in [paths::INDEX, paths::TIME_INDEX] {
+            let path = paths::segment_file(&dir, segment.base, kind);
+            let synced = match self.dir.disk.open(&path, OpenMode::ReadWrite) {
+                // A missing or unsynced index is rebuilt when it turns out wrong.
+                Err(error)
+                    if error.kind() == std::io::ErrorKind::NotFound
+                        || highwater_disk::is_out_of_handles(&error) =>
+                {
+                    continue;
+                }
+                Err(error) => Err(error),
+                Ok(file) => file.sync_data(),
+            };
+            synced.map_err(|source| StorageError::io(&path, source))?;
+        }
+        Ok(())
+    }
+
+    /// Lets the flush count.
+    fn settle(&self, plan: &Plan) {
+        let view = self.view.lock();
+        self.ends.flushed_end.store(plan.end.0, Ordering::Release);
+        for closing in &plan.closing {
+            closing.segment.unpin();
+        }
+        if let Some((active, size)) = &plan.active
+            && active.size() == *size
+        {
+            active.unpin();
+        }
+        drop(view);
+        self.note_flushed();
+    }
+
+    /// Has the journal told of the new flushed end.
+    pub(crate) fn note_flushed(&self) {
+        if !self.ends.queued.swap(true, Ordering::AcqRel) {
+            self.dir.changed.lock().push(Arc::clone(&self.ends));
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Opening a log: what is there, what of it is whole, what follows from it.
+//!
+//! Up to the known flushed end the log is believed to be there, and damage in it is kept and
+//! never served. Behind it, after a stop that was not clean, every batch is checked, and the
+//! log is cut at the first that is not whole: nothing there was ever acknowledged. The two are
+//! never confused. Where the log ends is read from the segments alone, never from an index.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use highwater_types::{LeaderEpoch, Now, Offset, TopicId, TopicPartition};
+
+use crate::active_index::ActiveIndex;
+use crate::checkpoint::{self, read_or_warn};
+use crate::config::LogConfig;
+use crate::epochs::EpochLineage;
+use crate::error::StorageError;
+use crate::log::{LogEnds, PartitionLog, View, Writer};
+use crate::log_dir::LogDir;
+use crate::paths;
+use crate::producer_state::ProducerTable;
+use crate::recovery_files::{Files, take_stock};
+use crate::recovery_walk::{Walk, header_epoch, walk};
+use crate::scan::{Found, Scanner};
+use crate::segment::{Place, Segment};
+use crate::snapshot_file;
+
+/// Bytes that were cut off the end of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The segment file.
+    pub path: PathBuf,
+    /// Where it ends now.
+    pub position: u64,
+    /// Bytes that went.
+    pub bytes: u64,
+}
+
+/// What opening a log has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// The id in `partition.metadata`, if that could be read.
+    pub topic_id: Option<TopicId>,
+    /// Bytes whose checksums were verified.
+    pub bytes_checked: u64,
+    /// What was cut off as torn.
+    pub cut: Option<Cut>,
+    /// Ranges of offsets that were flushed once and are damaged or missing.
+    pub damaged: Vec<(Offset, Offset)>,
+    /// The high watermark that was written down last.
+    pub high_watermark: Option<Offset>,
+}
+
+/// What is being put together.
+struct Opening<'a> {
+    dir: &'a Arc<LogDir>,
+    tp: &'a TopicPartition,
+    place: Place<'a>,
+    config: &'a LogConfig,
+    report: RecoveryReport,
+}
+
+/// Opens the log of a partition.
+pub(crate) fn open(
+    dir: &Arc<LogDir>,
+    tp: &TopicPartition,
+    config: Arc<LogConfig>,
+    now: Now,
+) -> Result<(PartitionLog, RecoveryReport), StorageError> {
+    let path = dir.path().join(tp.to_string());
+    let place = Place {
+        disk: &*dir.disk,
+        handles: &dir.handles,
+        dir: &path,
+    };
+    let files = take_stock(place, tp)?;
+    let metadata = path.join(checkpoint::PARTITION_METADATA);
+    let topic_id = read_or_warn(place.disk, &metadata, checkpoint::parse_partition_metadata);
+    let report = RecoveryReport {
+        topic_id,
+        high_watermark: dir.high_watermark_at_start(tp),
+        ..RecoveryReport::default()
+    };
+    let mut opening = Opening {
+        dir,
+        tp,
+        place,
+        config: &config,
+        report,
+    };
+    let (ends, writer, view) = opening.recover(files, topic_id.unwrap_or_default(), now)?;
+    let report = opening.report;
+    let log = PartitionLog::assemble(dir, ends, config, writer, view);
+    if log.log_end() > log.flushed_end() || log.view.lock().dir_is_dirty {
+        // DURABILITY: what was found behind the flushed end may so far be in the page cache
+        // alone; it must be on disk before anybody reads it.
+        log.flush()?;
+    }
+    log.note_flushed();
+    Ok((log, report))
+}
+
+impl Opening<'_> {
+    fn recover(
+        &mut self,
+        files: Files,
+        topic_id: TopicId,
+        now: Now,
+    ) -> Result<(LogEnds, Writer, View), StorageError> {
+        let known = self.dir.known_end(self.tp, topic_id);
+        let flushed_end = self.known_flushed_end(&files, known.map(|known| known.flushed_end));
+        let mut segments = files.segments;
+        let first_base = segments.first().map_or(flushed_end, |segment| segment.base);
+        let written_start = known.map(|known| known.log_start);
+        let log_start = written_start.or_else(|| self.dir.log_start_at_start(self.tp));
+        let may_cut = !self.dir.was_clean();
+        let mut walked = walk(
+            self.place,
+            self.config,
+            &mut segments,
+            &files.snapshots,
+            flushed_end,
+            may_cut,
+        )?;
+        self.take_over(&mut walked);
+        let log_end = walked.end;
+        let mut epochs = self.read_epochs(&segments, &walked)?;
+        epochs.truncate_end(log_end);
+        let log_start = log_start.unwrap_or(first_base).max(first_base).min(log_end);
+        epochs.truncate_start(log_start);
+        let ends = LogEnds::new(self.tp, topic_id, log_start, log_end);
+        let sure = if may_cut {
+            flushed_end.min(log_end)
+        } else {
+            log_end
+        };
+        ends.flushed_end
+            .store(sure.0, std::sync::atomic::Ordering::Release);
+        ends.first_base
+            .store(first_base.0, std::sync::atomic::Ordering::Release);
+        let mut view = View {
+            segments,
+            recent: VecDeque::new(),
+            index: walked.index.map(Box::new),
+            closing: walked.closing,
+            dir_is_dirty: walked.cut.is_some(),
+        };
+        let mut writer = Writer {
+            producers: walked.producers,
+            epochs,
+            reserved_bytes: 0,
+            segment_made_ms: now.wall_ms,
+            jitter_ms: 0,
+            due_files: files.due,
+        };
+        if walked.needs_new_segment {
+            self.add_segment(&mut writer, &mut view, log_end)?;
+        }
+        Ok((ends, writer, view))
+    }
+
+    /// Up to where everything was on disk at the last stop, as far as anything tells.
+    fn known_flushed_end(&self, files: &Files, journal: Option<Offset>) -> Offset {
+        // A snapshot at the base of a segment is written only once all in front of it is on
+        // disk.
+        let proven = files.segments.iter().rev().map(|segment| segment.base);
+        let proven = proven.filter(|base| files.snapshots.contains(base));
+        let mut proven = proven.filter(|base| {
+            let path = paths::segment_file(self.place.dir, *base, paths::SNAPSHOT);
+            read_snapshot(self.place, &path).is_some()
+        });
+        let proven = proven.next();
+        let first = files.segments.first().map(|segment| segment.base);
+        let noted = journal.or_else(|| self.dir.recovery_points().get(self.tp).copied());
+        noted.max(proven).max(first).unwrap_or(Offset::ZERO)
+    }
+
+    /// Reports what the walk has found.
+    fn take_over(&mut self, walked: &mut Walk) {
+        self.report.bytes_checked = walked.bytes_checked;
+        self.report.damaged = std::mem::take(&mut walked.damaged);
+        self.report.cut = walked.cut.clone();
+        let tp = self.tp;
+        if let Some(cut) = &walked.cut {
+            tracing::warn!(
+                %tp, path = %cut.path.display(), position = cut.position, bytes = cut.bytes,
+                log_end = walked.end.0, "cut off a torn end that had never been flushed"
+            );
+        }
+        for (from, until) in &self.report.damaged {
+            tracing::error!(
+                %tp, from = from.0, until = until.0,
+                "records that had been flushed are damaged or missing; they are not served"
+            );
+        }
+    }
+
+    /// The leader epochs: from the file where it agrees with the segments, else from them.
+    fn read_epochs(
+        &self,
+        segments: &[Arc<Segment>],
+        walked: &Walk,
+    ) -> Result<EpochLineage, StorageError> {
+        let path = self.place.dir.join(checkpoint::LEADER_EPOCHS);
+        let read = read_or_warn(self.place.disk, &path, checkpoint::parse_leader_epochs);
+        let mut lineage = EpochLineage::from_entries(read.unwrap_or_default());
+        lineage.truncate_end(walked.end);
+        let Some((first_epoch, first_offset)) = walked.epochs.first().copied() else {
+            return Ok(lineage);
+        };
+        let agrees = lineage
+            .entries()
+            .iter()
+            .rev()
+            .find(|(_, start)| *start <= first_offset)
+            .is_some_and(|(epoch, _)| *epoch == first_epoch);
+        if !agrees {
+            lineage = rebuild_epochs(self.place, segments, first_offset)?;
+        }
+        for (epoch, start) in &walked.epochs {
+            lineage.assign(*epoch, *start);
+        }
+        lineage.is_dirty = true;
+        Ok(lineage)
+    }
+
+    /// Starts a segment behind damage that reaches to the end of the log, so that no offset
+    /// that was ever acknowledged is given to another record.
+    fn add_segment(
+        &self,
+        writer: &mut Writer,
+        view: &mut View,
+        base: Offset,
+    ) -> Result<(), StorageError> {
+        let segment = Arc::new(Segment::new(base, 0, 0));
+        segment.pin(self.place, highwater_disk::OpenMode::Truncate)?;
+        view.segments.push(segment);
+        view.index = Some(Box::new(ActiveIndex::new(
+            base,
+            self.config.index_interval_bytes,
+        )));
+        view.dir_is_dirty = true;
+        writer.reserved_bytes = 0;
+        Ok(())
+    }
+}
+
+/// The lineage of everything in front of `until`, from the batch headers. Segments whose first
+/// batches have the same epoch need not be read between them, because epochs never fall.
+fn rebuild_epochs(
+    place: Place<'_>,
+    segments: &[Arc<Segment>],
+    until: Offset,
+) -> Result<EpochLineage, StorageError> {
+    let mut lineage = EpochLineage::default();
+    let mut firsts: Vec<(usize, LeaderEpoch)> = Vec::new();
+    for (at, segment) in segments
+        .iter()
+        .enumerate()
+        .take_while(|(_, s)| s.base <= until)
+    {
+        if let Some(epoch) = header_epoch(place, segment)? {
+            firsts.push((at, epoch));
+        }
+    }
+    for (nth, (at, epoch)) in firsts.iter().enumerate() {
+        let same_until_next = firsts.get(nth + 1).is_some_and(|(_, next)| next == epoch);
+        let segment = &segments[*at];
+        lineage.assign(*epoch, segment.base);
+        if same_until_next {
+            continue;
+        }
+        let io = |source| StorageError::io(place.dir, source);
+        let mut scanner = Scanner::new(segment.file(place)?, segment.size());
+        let (mut position, mut offset_min) = (0, segment.base);
+        while let Found::Batch(header) = scanner.header(position, offset_min).map_err(io)? {
+            if header.base_offset >= until {
+                break;
+            }
+            lineage.assign(header.partition_leader_epoch, header.base_offset);
+            position += header.total_len() as u64;
+            offset_min = header.next_offset();
+        }
+    }
+    Ok(lineage)
+}
+
+/// Reads a snapshot; a damaged one is reported and counts as missing.
+pub(crate) fn read_snapshot(
+    place: Place<'_>,
+    path: &std::path::Path,
+) -> Option<Vec<snapshot_file::SnapshotEntry>> {
+    let bytes = place
+        .disk
+        .read_file(path, checkpoint::FILE_BYTES_MAX)
+        .ok()?;
+    match snapshot_file::decode(&bytes) {
+        Ok(entries) => Some(entries),
+        Err(why) => {
+            tracing::warn!(path = %path.display(), why, "a producer snapshot is damaged, passing over it");
+            None
+        }
+    }
+}
+
+/// The producers right before `until`: the latest snapshot and what follows it in the log.
+pub(crate) fn load_producers(
+    place: Place<'_>,
+    segments: &[Arc<Segment>],
+    until: Offset,
+) -> Result<ProducerTable, StorageError> {
+    let list = place
+        .disk
+        .list(place.dir)
+        .map_err(|source| StorageError::io(place.dir, source))?;
+    let snapshots = list
+        .iter()
+        .filter_map(|entry| paths::parse_segment_file(&entry.name));
+    let snapshots = snapshots.filter(|(_, kind)| *kind == paths::SNAPSHOT);
+    let snapshots: Vec<Offset> = snapshots
+        .map(|(at, _)| at)
+        .filter(|at| *at <= until)
+        .collect();
+    let (from, mut producers) = crate::recovery_walk::latest_snapshot(place, &snapshots, until);
+    let io = |source| StorageError::io(place.dir, source);
+    let first = segments
+        .partition_point(|segment| segment.base <= from)
+        .saturating_sub(1);
+    for segment in segments.iter().skip(first) {
+        let mut scanner = Scanner::new(segment.file(place)?, segment.size());
+        let (mut position, mut offset_min) = (0, segment.base);
+        loop {
+            match scanner.header(position, offset_min).map_err(io)? {
+                Found::End => break,
+                Found::Bad(_) => match scanner.resync(position + 1, offset_min).map_err(io)? {
+                    Some((at, _)) => position = at,
+                    None => break,
+                },
+                Found::Batch(header) => {
+                    if header.base_offset >= from && header.last_offset() < until {
+                        let marker = crate::recovery_walk::marker_at(&scanner, position, &header)
+                            .map_err(io)?;
+                        producers.replay(&header, marker);
+                    }
+                    position += header.total_len() as u64;
+                    offset_min = header.next_offset();
+                }
+            }
+        }
+    }
+    Ok(producers)
+}

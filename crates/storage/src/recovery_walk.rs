@@ -1,0 +1,428 @@
+//! The one pass over the end of a log that gives everything at once: where it ends, the index
+//! of its last segment, its producers, its leader epochs.
+//!
+//! The pass starts at the latest snapshot or at the flushed end, whichever comes first. In
+//! front of the flushed end only headers are read; behind it every checksum is verified.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use highwater_records::BatchHeader;
+use highwater_types::{LeaderEpoch, Offset};
+
+use crate::active_index::ActiveIndex;
+use crate::append::marker_of;
+use crate::config::LogConfig;
+use crate::error::StorageError;
+use crate::index_file::{self, OFFSET_ENTRY_LEN, TIME_ENTRY_LEN};
+use crate::log::Closing;
+use crate::paths;
+use crate::producer_state::{Marker, ProducerTable};
+use crate::recovery::{Cut, read_snapshot};
+use crate::scan::{Found, Scanner};
+use crate::segment::{Damage, Place, Segment};
+use crate::snapshot_file;
+
+/// What the pass has found.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    pub(crate) end: Offset,
+    pub(crate) index: Option<ActiveIndex>,
+    pub(crate) producers: ProducerTable,
+    /// Leader epochs of the batches that were passed, with the base offset of the first each.
+    pub(crate) epochs: Vec<(LeaderEpoch, Offset)>,
+    /// Segments that have to be finished, because nobody knows whether they were.
+    pub(crate) closing: Vec<Closing>,
+    pub(crate) bytes_checked: u64,
+    pub(crate) cut: Option<Cut>,
+    pub(crate) damaged: Vec<(Offset, Offset)>,
+    pub(crate) needs_new_segment: bool,
+}
+
+struct Walker<'a> {
+    place: Place<'a>,
+    config: &'a LogConfig,
+    flushed_end: Offset,
+    replay_from: Offset,
+    may_cut: bool,
+    walk: Walk,
+}
+
+/// How the pass over one segment ended.
+enum SegmentEnd {
+    Whole,
+    /// Everything behind goes.
+    Cut,
+}
+
+/// Walks over the end of the log. Segments behind a cut are removed from `segments`.
+pub(crate) fn walk(
+    place: Place<'_>,
+    config: &LogConfig,
+    segments: &mut Vec<Arc<Segment>>,
+    snapshots: &BTreeSet<Offset>,
+    flushed_end: Offset,
+    may_cut: bool,
+) -> Result<Walk, StorageError> {
+    let snapshots: Vec<Offset> = snapshots.iter().copied().collect();
+    // A snapshot behind the flushed end may speak of records that are about to be cut.
+    let bound = if may_cut {
+        flushed_end
+    } else {
+        Offset(i64::MAX)
+    };
+    let (replay_from, producers) = latest_snapshot(place, &snapshots, bound);
+    let end = segments.first().map_or(flushed_end, |segment| segment.base);
+    let walk = Walk {
+        end,
+        producers,
+        ..Walk::default()
+    };
+    let mut walker = Walker {
+        place,
+        config,
+        flushed_end,
+        replay_from,
+        may_cut,
+        walk,
+    };
+    let start = replay_from.min(flushed_end);
+    let mut at = segments
+        .partition_point(|segment| segment.base <= start)
+        .saturating_sub(1);
+    while at < segments.len() {
+        let segment = Arc::clone(&segments[at]);
+        let is_last = at + 1 == segments.len();
+        let next_base = segments.get(at + 1).map(|next| next.base);
+        match walker.segment(&segment, is_last, next_base, start)? {
+            SegmentEnd::Whole => walker.finish(&segment, next_base),
+            SegmentEnd::Cut => {
+                walker.remove_behind(segments, at + 1)?;
+            }
+        }
+        at += 1;
+    }
+    if let Some(last) = segments.last() {
+        walker.cut_index_files(last)?;
+    }
+    walker.remove_stray_snapshots(&snapshots)?;
+    walker.check_end(segments);
+    Ok(walker.walk)
+}
+
+/// The latest snapshot that can be read and is not behind `until`.
+pub(crate) fn latest_snapshot(
+    place: Place<'_>,
+    snapshots: &[Offset],
+    until: Offset,
+) -> (Offset, ProducerTable) {
+    let mut usable: Vec<Offset> = snapshots
+        .iter()
+        .copied()
+        .filter(|at| *at <= until)
+        .collect();
+    usable.sort_unstable();
+    for at in usable.into_iter().rev() {
+        let path = paths::segment_file(place.dir, at, paths::SNAPSHOT);
+        if let Some(entries) = read_snapshot(place, &path) {
+            return (at, ProducerTable::from_snapshot(&entries));
+        }
+    }
+    (Offset::ZERO, ProducerTable::default())
+}
+
+/// The leader epoch of the first batch of a segment.
+pub(crate) fn header_epoch(
+    place: Place<'_>,
+    segment: &Segment,
+) -> Result<Option<LeaderEpoch>, StorageError> {
+    let mut scanner = Scanner::new(segment.file(place)?, segment.size());
+    match scanner
+        .header(0, segment.base)
+        .map_err(|source| StorageError::io(place.dir, source))?
+    {
+        Found::Batch(header) => Ok(Some(header.partition_leader_epoch)),
+        _ => Ok(None),
+    }
+}
+
+/// What the marker in a control batch says.
+pub(crate) fn marker_at(
+    scanner: &Scanner,
+    position: u64,
+    header: &BatchHeader,
+) -> std::io::Result<Option<Marker>> {
+    if !header.attributes.is_control() {
+        return Ok(None);
+    }
+    Ok(marker_of(header, &scanner.batch_bytes(position, header)?))
+}
+
+impl Walker<'_> {
+    fn segment(
+        &mut self,
+        segment: &Arc<Segment>,
+        is_last: bool,
+        next_base: Option<Offset>,
+        start: Offset,
+    ) -> Result<SegmentEnd, StorageError> {
+        let path = paths::segment_file(self.place.dir, segment.base, paths::LOG);
+        let io = |source| StorageError::io(&path, source);
+        let size = segment.size();
+        let mut scanner = Scanner::new(segment.file(self.place)?, size);
+        let mut index = ActiveIndex::new(segment.base, self.config.index_interval_bytes);
+        let mut position = self.continue_index(segment, &mut scanner, &mut index, start)?;
+        let mut offset_min = segment.base;
+        let mut trusted_from = None;
+        let ended = loop {
+            // The first batch of which any record may be unflushed is where checking begins.
+            let found = scanner.header(position, offset_min).map_err(io)?;
+            let is_flushed =
+                matches!(found, Found::Batch(header) if header.next_offset() <= self.flushed_end);
+            let found = if is_flushed || matches!(found, Found::End) {
+                found
+            } else {
+                trusted_from.get_or_insert(position);
+                scanner.verified(position, offset_min).map_err(io)?
+            };
+            match found {
+                Found::End => break SegmentEnd::Whole,
+                Found::Batch(header) => {
+                    if !is_flushed {
+                        self.walk.bytes_checked += header.total_len() as u64;
+                    }
+                    let marker = marker_at(&scanner, position, &header).map_err(io)?;
+                    self.note(&header, marker);
+                    index.note(&header, position);
+                    position += header.total_len() as u64;
+                    offset_min = header.next_offset();
+                }
+                Found::Bad(why) => {
+                    let expected = offset_min.max(self.walk.end);
+                    if self.may_cut && expected >= self.flushed_end {
+                        self.cut(segment, &mut scanner, position, size, path.clone())?;
+                        break SegmentEnd::Cut;
+                    }
+                    let until = next_base.unwrap_or(self.flushed_end).max(expected);
+                    let damage = Self::damage(&mut scanner, position, offset_min, size, until)
+                        .map_err(io)?;
+                    tracing::error!(path = %path.display(), position, why, "a segment is damaged");
+                    segment.state.lock().add_damage(damage);
+                    self.walk.damaged.push((expected, damage.until));
+                    (position, offset_min) = (damage.end, damage.until);
+                    self.walk.end = self.walk.end.max(damage.until);
+                    self.walk.needs_new_segment = is_last && damage.end == size;
+                }
+            }
+        };
+        segment.state.lock().trusted_from = trusted_from.unwrap_or(size).min(segment.size());
+        self.walk.end = self.walk.end.max(offset_min);
+        self.walk.index = Some(index);
+        Ok(ended)
+    }
+
+    /// Takes over as much of the index files of a segment as lies in front of `start` and is
+    /// true, and says where to go on.
+    fn continue_index(
+        &self,
+        segment: &Segment,
+        scanner: &mut Scanner,
+        index: &mut ActiveIndex,
+        start: Offset,
+    ) -> Result<u64, StorageError> {
+        let read = |kind| {
+            let path = paths::segment_file(self.place.dir, segment.base, kind);
+            self.place
+                .disk
+                .read_file(&path, 1 << 30)
+                .unwrap_or_default()
+        };
+        let offsets = index_file::parse_offset_index(&read(paths::INDEX), segment.size());
+        let times = index_file::parse_time_index(&read(paths::TIME_INDEX));
+        let (mut offsets, mut times) = match (offsets, times) {
+            (Some(offsets), Some(times)) => (offsets, times),
+            _ => (Vec::new(), Vec::new()),
+        };
+        offsets.retain(|entry| segment.base + i64::from(entry.relative_offset) < start);
+        let Some(last) = offsets.last().copied() else {
+            return Ok(0);
+        };
+        let io = |source| StorageError::io(self.place.dir, source);
+        let position = u64::from(last.position);
+        let Found::Batch(header) = scanner.header(position, segment.base).map_err(io)? else {
+            return Ok(0);
+        };
+        if header.last_offset() != segment.base + i64::from(last.relative_offset) {
+            return Ok(0);
+        }
+        if let Found::Batch(first) = scanner.header(0, segment.base).map_err(io)? {
+            index.first_timestamp_ms = Some(first.max_timestamp_ms);
+        }
+        times.retain(|entry| entry.relative_offset <= last.relative_offset);
+        let time_bytes = (times.len() * TIME_ENTRY_LEN) as u64;
+        // The entry of this batch is made again as the walk passes it, if it is due.
+        let offset_bytes = (offsets.len() * OFFSET_ENTRY_LEN) as u64;
+        index.continue_files(offset_bytes, times.last().copied(), time_bytes);
+        Ok(position)
+    }
+
+    fn note(&mut self, header: &BatchHeader, marker: Option<Marker>) {
+        if header.base_offset >= self.replay_from {
+            self.walk.producers.replay(header, marker);
+        }
+        let epoch = header.partition_leader_epoch;
+        if self
+            .walk
+            .epochs
+            .last()
+            .is_none_or(|(last, _)| epoch > *last)
+        {
+            self.walk.epochs.push((epoch, header.base_offset));
+        }
+        self.walk.end = self.walk.end.max(header.next_offset());
+    }
+
+    fn damage(
+        scanner: &mut Scanner,
+        position: u64,
+        offset_min: Offset,
+        size: u64,
+        until: Offset,
+    ) -> std::io::Result<Damage> {
+        Ok(match scanner.resync(position + 1, offset_min)? {
+            Some((end, header)) => Damage {
+                position,
+                end,
+                until: header.base_offset,
+            },
+            None => Damage {
+                position,
+                end: size,
+                until,
+            },
+        })
+    }
+
+    fn cut(
+        &mut self,
+        segment: &Arc<Segment>,
+        scanner: &mut Scanner,
+        position: u64,
+        size: u64,
+        path: std::path::PathBuf,
+    ) -> Result<(), StorageError> {
+        let io = |source| StorageError::io(&path, source);
+        let is_space = scanner.is_zero_from(position).map_err(io)?;
+        let file = segment.pin(self.place, highwater_disk::OpenMode::ReadWrite)?;
+        file.set_len(position).map_err(io)?;
+        segment.set_size(position);
+        if !is_space && self.walk.cut.is_none() {
+            self.walk.cut = Some(Cut {
+                path,
+                position,
+                bytes: size - position,
+            });
+        }
+        Ok(())
+    }
+
+    /// A segment that is not the last and reaches behind the flushed end is finished again.
+    fn finish(&mut self, segment: &Arc<Segment>, next_base: Option<Offset>) {
+        let Some(next_base) = next_base.filter(|next| *next > self.flushed_end) else {
+            return;
+        };
+        let snapshot = snapshot_file::encode(&self.walk.producers.to_snapshot());
+        if let Some(index) = self.walk.index.as_mut() {
+            index.note_time();
+            segment.state.lock().max_timestamp = Some(index.max_timestamp);
+            let written = self.write_index(segment);
+            if let Err(error) = written {
+                tracing::warn!(%error, "cannot write an index; it is rebuilt when it is needed");
+            }
+        }
+        self.walk.closing.push(Closing {
+            segment: Arc::clone(segment),
+            snapshot,
+            next_base,
+        });
+    }
+
+    /// Writes the index of a segment that is not the last.
+    fn write_index(&self, segment: &Segment) -> Result<(), StorageError> {
+        let mut scanner = Scanner::new(segment.file(self.place)?, segment.size());
+        let index = crate::read::index_of(&mut scanner, segment, self.config.index_interval_bytes)
+            .map_err(|source| StorageError::io(self.place.dir, source))?;
+        crate::read::write_index_files(self.place.disk, self.place.dir, segment.base, &index)
+    }
+
+    /// Cuts the index files of the active segment to the entries that were taken over, so that
+    /// none of before is left behind those that are yet to be written.
+    fn cut_index_files(&self, segment: &Segment) -> Result<(), StorageError> {
+        let Some(index) = &self.walk.index else {
+            return Ok(());
+        };
+        for (kind, kept) in [
+            (paths::INDEX, index.written_offset_bytes),
+            (paths::TIME_INDEX, index.written_time_bytes),
+        ] {
+            let path = paths::segment_file(self.place.dir, segment.base, kind);
+            let cut = match self.place.disk.metadata(&path) {
+                Ok(found) if found.len > kept => self
+                    .place
+                    .disk
+                    .open(&path, highwater_disk::OpenMode::ReadWrite)
+                    .and_then(|file| file.set_len(kept)),
+                _ => Ok(()),
+            };
+            cut.map_err(|source| StorageError::io(&path, source))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the segments behind a cut, last first, so that a crash leaves no gap.
+    fn remove_behind(
+        &mut self,
+        segments: &mut Vec<Arc<Segment>>,
+        from: usize,
+    ) -> Result<(), StorageError> {
+        for segment in segments.drain(from..).rev() {
+            for kind in paths::SEGMENT_FILES {
+                let path = paths::segment_file(self.place.dir, segment.base, kind);
+                match self.place.disk.remove(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(StorageError::io(&path, error));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A snapshot behind the end speaks of records that are gone, and their offsets will be
+    /// given to others.
+    fn remove_stray_snapshots(&self, snapshots: &[Offset]) -> Result<(), StorageError> {
+        for at in snapshots.iter().filter(|at| **at > self.walk.end) {
+            let path = paths::segment_file(self.place.dir, *at, paths::SNAPSHOT);
+            self.place
+                .disk
+                .remove(&path)
+                .map_err(|source| StorageError::io(&path, source))?;
+        }
+        Ok(())
+    }
+
+    /// No offset that was flushed may be used again, even if its record is gone.
+    fn check_end(&mut self, segments: &[Arc<Segment>]) {
+        let end = self.walk.end;
+        if end < self.flushed_end {
+            self.walk.damaged.push((end, self.flushed_end));
+            self.walk.end = self.flushed_end;
+            self.walk.needs_new_segment = true;
+        }
+        if segments.is_empty() {
+            self.walk.index = None;
+            self.walk.needs_new_segment = self.walk.end > Offset::ZERO;
+        }
+    }
+}

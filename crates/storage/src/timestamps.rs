@@ -1,0 +1,214 @@
+//! Records by time: what ListOffsets asks for.
+
+use highwater_records::{BatchView, Scratch};
+use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
+use highwater_types::{LeaderEpoch, Offset};
+
+use crate::active_index::MaxTimestamp;
+use crate::error::{ReadError, StorageError};
+use crate::log::PartitionLog;
+use crate::paths;
+use crate::read::{Sought, Target};
+use crate::scan::{Found, Scanner};
+
+/// A record found by its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimestampedOffset {
+    /// Its offset.
+    pub offset: Offset,
+    /// Its time, in milliseconds since 1970-01-01 UTC.
+    pub timestamp_ms: i64,
+    /// The epoch of the leader that appended it.
+    pub leader_epoch: LeaderEpoch,
+}
+
+impl PartitionLog {
+    /// The first record below `upper` whose time is not before `timestamp_ms`.
+    pub fn find_by_timestamp(
+        &self,
+        timestamp_ms: i64,
+        upper: Offset,
+    ) -> Result<Option<TimestampedOffset>, ReadError> {
+        self.check_usable()?;
+        let mut at = 0;
+        while let Some(target) = self.target_at(at) {
+            at += 1;
+            if target.segment.base >= upper {
+                break;
+            }
+            if self.max_timestamp_of(&target)?.timestamp_ms < timestamp_ms {
+                continue;
+            }
+            let found = self.find_in_segment(&target, timestamp_ms, upper)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first record below `upper` that has the largest time of the log.
+    pub fn max_timestamp(&self, upper: Offset) -> Result<Option<TimestampedOffset>, ReadError> {
+        self.check_usable()?;
+        let mut best: Option<MaxTimestamp> = None;
+        let mut at = 0;
+        while let Some(target) = self.target_at(at) {
+            at += 1;
+            let max = self.max_timestamp_of(&target)?;
+            if max.timestamp_ms >= 0 && best.is_none_or(|best| max.timestamp_ms > best.timestamp_ms)
+            {
+                best = Some(max);
+            }
+        }
+        match best {
+            Some(best) => self.find_by_timestamp(best.timestamp_ms, upper),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn target_at(&self, at: usize) -> Option<Target> {
+        self.view.lock().target(at, self.log_end())
+    }
+
+    /// The largest time of a segment.
+    pub(crate) fn max_timestamp_of(&self, target: &Target) -> Result<MaxTimestamp, StorageError> {
+        if target.is_active {
+            let view = self.view.lock();
+            let still = view
+                .segments
+                .last()
+                .is_some_and(|last| last.base == target.segment.base);
+            if let Some(index) = view.index.as_ref().filter(|_| still) {
+                return Ok(index.max_timestamp);
+            }
+        }
+        if let Some(known) = target.segment.state.lock().max_timestamp {
+            return Ok(known);
+        }
+        let dir = self.path();
+        let base = target.segment.base;
+        let last = target
+            .segment
+            .time_index(self.place(&dir))
+            .and_then(|times| {
+                let last = times.last()?;
+                let offset = base + i64::from(last.relative_offset);
+                Some(MaxTimestamp {
+                    timestamp_ms: last.timestamp_ms,
+                    offset,
+                })
+            });
+        let found = match last {
+            Some(last) => last,
+            // Nothing in the index, or no index: the headers know.
+            None => {
+                let file = target.segment.file(self.place(&dir))?;
+                let mut scanner = Scanner::new(file, target.size);
+                crate::read::index_of(&mut scanner, &target.segment, u64::MAX)
+                    .map_err(|source| StorageError::io(&dir, source))?
+                    .max_timestamp
+            }
+        };
+        target.segment.state.lock().max_timestamp = Some(found);
+        Ok(found)
+    }
+
+    fn find_in_segment(
+        &self,
+        target: &Target,
+        timestamp_ms: i64,
+        upper: Offset,
+    ) -> Result<Option<TimestampedOffset>, ReadError> {
+        let start = self.time_hint(target, timestamp_ms).max(self.log_start());
+        let Sought::Batch(first) = self.seek(target, start)? else {
+            return Ok(None);
+        };
+        let dir = self.path();
+        let io = |source| {
+            let path = paths::segment_file(&dir, target.segment.base, paths::LOG);
+            ReadError::from(self.judge_read(StorageError::io(&path, source)))
+        };
+        let file = target
+            .segment
+            .file(self.place(&dir))
+            .map_err(|error| self.judge_read(error))?;
+        let mut scanner = Scanner::new(file, target.size);
+        let (mut position, mut offset_min) = (first.position, first.base_offset);
+        loop {
+            match scanner.header(position, offset_min).map_err(io)? {
+                Found::End => return Ok(None),
+                Found::Bad(why) => {
+                    let damage = self.note_damage(target, &mut scanner, position, offset_min, why);
+                    return Err(self.corrupt(&target.segment, damage.map_err(io)?));
+                }
+                Found::Batch(header) if header.base_offset >= upper => return Ok(None),
+                Found::Batch(header) => {
+                    if header.max_timestamp_ms >= timestamp_ms {
+                        if let Found::Bad(why) =
+                            scanner.verified(position, offset_min).map_err(io)?
+                        {
+                            let damage =
+                                self.note_damage(target, &mut scanner, position, offset_min, why);
+                            return Err(self.corrupt(&target.segment, damage.map_err(io)?));
+                        }
+                        let bytes = scanner.batch_bytes(position, &header).map_err(io)?;
+                        let found = first_record(&bytes, timestamp_ms, self.log_start(), upper);
+                        if found.is_some() {
+                            return Ok(found);
+                        }
+                    }
+                    position += header.total_len() as u64;
+                    offset_min = header.next_offset();
+                }
+            }
+        }
+    }
+
+    /// An offset in front of which no record of the segment has reached the time.
+    fn time_hint(&self, target: &Target, timestamp_ms: i64) -> Offset {
+        let base = target.segment.base;
+        if target.is_active {
+            let view = self.view.lock();
+            let still = view.segments.last().is_some_and(|last| last.base == base);
+            let index = view.index.as_ref().filter(|_| still);
+            if let Some(entry) = index.and_then(|index| index.find_time_before(timestamp_ms)) {
+                return base + i64::from(entry.relative_offset);
+            }
+        }
+        let times = target
+            .segment
+            .time_index(self.place(&self.path()))
+            .unwrap_or_default();
+        let before = times.partition_point(|entry| entry.timestamp_ms < timestamp_ms);
+        let entry = before.checked_sub(1).and_then(|at| times.get(at));
+        entry.map_or(base, |entry| base + i64::from(entry.relative_offset))
+    }
+}
+
+/// The first record of a batch that has reached the time.
+fn first_record(
+    bytes: &[u8],
+    timestamp_ms: i64,
+    log_start: Offset,
+    upper: Offset,
+) -> Option<TimestampedOffset> {
+    let batch = BatchView::first(bytes).ok()?;
+    let mut scratch = Scratch::new();
+    let header = batch.header;
+    for record in batch
+        .records(&mut scratch, DECOMPRESSED_BATCH_BYTES_MAX)
+        .ok()?
+    {
+        let record = record.ok()?;
+        let (offset, time) = (record.offset(&header), record.timestamp_ms(&header));
+        if time >= timestamp_ms && offset >= log_start && offset < upper {
+            let leader_epoch = header.partition_leader_epoch;
+            return Some(TimestampedOffset {
+                offset,
+                timestamp_ms: time,
+                leader_epoch,
+            });
+        }
+    }
+    None
+}

@@ -1,0 +1,178 @@
+//! Moving the ends of a log: DeleteRecords at the front, divergence from a leader at the back.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use highwater_types::{Now, Offset};
+
+use crate::active_index::ActiveIndex;
+use crate::error::{ReadError, StorageError};
+use crate::flush_journal::FlushedEnd;
+use crate::log::{PartitionLog, Writer};
+use crate::paths;
+use crate::read::Sought;
+use crate::recovery::load_producers;
+use crate::segment::Segment;
+
+impl PartitionLog {
+    /// Makes everything below `offset` unreadable; durable when it returns. The segments go
+    /// with the next [`PartitionLog::retain`]. Never goes back, and never beyond the end of
+    /// the log. Returns the start of the log.
+    pub fn advance_log_start(&self, offset: Offset) -> Result<Offset, StorageError> {
+        let mut writer = self.writer.lock();
+        self.check_usable()?;
+        let target = offset.min(self.log_end());
+        if target <= self.log_start() {
+            return Ok(self.log_start());
+        }
+        // DURABILITY: a record that was said to be deleted must not come back.
+        let known = FlushedEnd {
+            log_start: target,
+            ..self.ends.known()
+        };
+        let recorded = self.dir.journal.lock().record(&[(&self.ends.tp, known)]);
+        recorded.map_err(|error| self.judge(error))?;
+        self.ends.log_start.store(target.0, Ordering::Release);
+        writer.epochs.truncate_start(target);
+        Ok(target)
+    }
+
+    /// Starts a new segment, unless the active one is empty.
+    pub fn roll(&self, now: Now) -> Result<(), StorageError> {
+        let mut writer = self.writer.lock();
+        self.check_usable()?;
+        let has_records = self
+            .view
+            .lock()
+            .segments
+            .last()
+            .is_some_and(|last| last.size() > 0);
+        if has_records {
+            let config = self.config();
+            self.start_segment(&mut writer, &config, self.log_end(), now)
+                .map_err(|error| self.judge(error))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets everything from `offset` on, as a follower does where its leader differs. A
+    /// batch that reaches over `offset` goes whole. Nothing happens if the log ends before.
+    pub fn truncate_to(&self, offset: Offset, now: Now) -> Result<(), ReadError> {
+        let _flushing = self.flushing.lock();
+        let mut writer = self.writer.lock();
+        self.check_usable()?;
+        if offset >= self.log_end() {
+            return Ok(());
+        }
+        // DURABILITY: the flushed end is lowered on disk before the bytes go, or a crash would
+        // take the cut for a loss.
+        let flushed_end = self.flushed_end().min(offset);
+        let log_start = self.log_start().min(offset);
+        let known = FlushedEnd {
+            flushed_end,
+            log_start,
+            topic_id: self.ends.topic_id,
+        };
+        let recorded = self.dir.journal.lock().record(&[(&self.ends.tp, known)]);
+        recorded.map_err(|error| self.judge(error))?;
+        self.drop_segments_from(&mut writer, offset)?;
+        let at = self.view.lock().segments.len().checked_sub(1);
+        let kept = match at.and_then(|at| self.target_at(at)) {
+            Some(mut target) => {
+                target.is_active = false;
+                let position = match self.seek(&target, offset)? {
+                    Sought::Batch(batch) => batch.position,
+                    Sought::Behind => target.size,
+                    Sought::Damage(damage) => damage.position,
+                };
+                self.cut_segment(&target.segment, position)
+                    .map_err(|error| self.judge(error))?;
+                Some(target.segment)
+            }
+            None => None,
+        };
+        self.ends.log_start.store(log_start.0, Ordering::Release);
+        self.ends.log_end.store(offset.0, Ordering::Release);
+        self.ends
+            .flushed_end
+            .store(flushed_end.0, Ordering::Release);
+        writer.epochs.truncate_end(offset);
+        self.write_epochs(&mut writer)?;
+        writer.reserved_bytes = 0;
+        if kept.is_none() {
+            let config = self.config();
+            self.start_segment(&mut writer, &config, offset, now)
+                .map_err(|error| self.judge(error))?;
+        }
+        let segments = self.view.lock().segments.clone();
+        let dir = self.path();
+        let loaded = load_producers(self.place(&dir), &segments, offset);
+        writer.producers = loaded.map_err(|error| self.judge(error))?;
+        self.size_bytes
+            .store(segments.iter().map(|s| s.size()).sum(), Ordering::Release);
+        self.note_flushed();
+        Ok(())
+    }
+
+    /// Removes whole segments behind the cut, last first, so that a crash leaves no gap.
+    fn drop_segments_from(&self, writer: &mut Writer, offset: Offset) -> Result<(), StorageError> {
+        let dir = self.path();
+        let doomed: Vec<Arc<Segment>> = {
+            let mut view = self.view.lock();
+            let kept = view
+                .segments
+                .partition_point(|segment| segment.base < offset);
+            let doomed = view.segments.split_off(kept);
+            view.closing.retain(|closing| closing.next_base <= offset);
+            view.recent.clear();
+            view.index = None;
+            view.dir_is_dirty = true;
+            doomed
+        };
+        for segment in doomed.iter().rev() {
+            segment.unpin();
+            for kind in paths::SEGMENT_FILES {
+                let path = paths::segment_file(&dir, segment.base, kind);
+                match self.dir.disk.remove(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(self.judge(StorageError::io(&path, error)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        writer.reserved_bytes = 0;
+        let list = self
+            .dir
+            .disk
+            .list(&dir)
+            .map_err(|source| StorageError::io(&dir, source))?;
+        for entry in list {
+            let snapshot = paths::parse_segment_file(&entry.name)
+                .filter(|(at, kind)| *kind == paths::SNAPSHOT && *at > offset);
+            if snapshot.is_some() {
+                let path = dir.join(&entry.name);
+                let removed = self.dir.disk.remove(&path);
+                removed.map_err(|source| self.judge(StorageError::io(&path, source)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the last segment and makes it the active one, with indexes made anew.
+    fn cut_segment(&self, segment: &Arc<Segment>, position: u64) -> Result<(), StorageError> {
+        let dir = self.path();
+        let path = paths::segment_file(&dir, segment.base, paths::LOG);
+        let io = |source| StorageError::io(&path, source);
+        let file = segment.pin(self.place(&dir), highwater_disk::OpenMode::ReadWrite)?;
+        file.set_len(position).map_err(io)?;
+        segment.set_size(position);
+        segment.state.lock().cut(position);
+        let mut scanner = crate::scan::Scanner::new(file, position);
+        let interval_bytes = self.config().index_interval_bytes;
+        let index: ActiveIndex =
+            crate::read::index_of(&mut scanner, segment, interval_bytes).map_err(io)?;
+        self.view.lock().index = Some(Box::new(index));
+        self.write_index(segment)
+    }
+}
