@@ -1,3 +1,5 @@
+//! The `batches` target under libFuzzer.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| highwater_fuzz::batches::run(data));

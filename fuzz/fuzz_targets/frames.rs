@@ -1,3 +1,5 @@
+//! The `frames` target under libFuzzer.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| highwater_fuzz::frames::run(data));

@@ -1,3 +1,5 @@
+//! The `requests` target under libFuzzer.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| highwater_fuzz::requests::run(data));

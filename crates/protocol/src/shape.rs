@@ -1,36 +1,43 @@
-//! Nothing that a request declares is believed before it is compared with what is there.
+//! Nothing that a message declares is believed before it is compared with what is there.
 //!
 //! The codec reserves room for as many elements as an array declares, so a frame of a dozen
 //! bytes could ask for gigabytes. Before a body is decoded, the walker here goes over it by
 //! the [schema](schema) of its API and version: each count must fit into the bytes that remain
 //! if every element were as small as it can be, each string, byte field and tagged field must
-//! end within the body, and all arrays together stay under
-//! [`REQUEST_ELEMENTS_MAX`]. It allocates nothing, and record
-//! bytes are stepped over, not read.
+//! end within the body, and all arrays together stay under [`REQUEST_ELEMENTS_MAX`]. It
+//! allocates nothing, and record bytes are stepped over, not read.
+//!
+//! The same holds for what a client of this project reads from a broker, which it has no more
+//! reason to trust.
 
 mod notation;
+mod responses;
 mod schema;
 mod walk;
 
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use bytes::{Buf, Bytes};
 use highwater_types::limits::REQUEST_ELEMENTS_MAX;
+use kafka_protocol::messages::ApiKey;
+use kafka_protocol::protocol::Decodable;
 
 use crate::requests::ServedRequest;
 use notation::Program;
+use schema::Schema;
 
-/// What is wrong with the body of a request.
+/// What is wrong with the body of a request or response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
-    /// The API is not served.
-    #[error("API {api_key} is not served")]
+    /// The API is not served, or no response of it is ever read.
+    #[error("API {api_key} is not known here")]
     NotServed {
         /// The number of the API.
         api_key: i16,
     },
-    /// The API is served, but not in this version.
-    #[error("{} is not served in version {api_version}", crate::api_name(*.api_key))]
+    /// The API is known, but not in this version.
+    #[error("{} is not known in version {api_version}", crate::api_name(*.api_key))]
     UnsupportedVersion {
         /// The number of the API.
         api_key: i16,
@@ -79,8 +86,8 @@ pub enum ShapeError {
         /// The bytes that are left.
         remaining: usize,
     },
-    /// All arrays together have more elements than a request may carry.
-    #[error("{field} brings the request over {REQUEST_ELEMENTS_MAX} elements")]
+    /// All arrays together have more elements than a message may carry.
+    #[error("{field} has more elements than one message may carry")]
     TooManyElements {
         /// The field, as Kafka's schema names it.
         field: &'static str,
@@ -107,7 +114,7 @@ pub enum ShapeError {
     },
 }
 
-/// Why the body of a request cannot be had.
+/// Why the body of a request or response cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// The caller asked for the request of another API: a fault of the broker.
@@ -119,7 +126,7 @@ pub enum DecodeError {
         expected: i16,
     },
     /// The walker refused it.
-    #[error("malformed {} v{api_version} request: {source}", crate::api_name(*.api_key))]
+    #[error("malformed {} v{api_version}: {source}", crate::api_name(*.api_key))]
     Shape {
         /// The number of the API.
         api_key: i16,
@@ -129,7 +136,7 @@ pub enum DecodeError {
         source: ShapeError,
     },
     /// The codec refused it, for example because a string is not UTF-8.
-    #[error("undecodable {} v{api_version} request: {source}", crate::api_name(*.api_key))]
+    #[error("undecodable {} v{api_version}: {source}", crate::api_name(*.api_key))]
     Codec {
         /// The number of the API.
         api_key: i16,
@@ -140,35 +147,68 @@ pub enum DecodeError {
     },
 }
 
+/// Most array elements and tagged fields that one response may carry: many times what the
+/// metadata of the largest cluster takes.
+const RESPONSE_ELEMENTS_MAX: usize = 20_000_000;
+
 /// The programs of one API, one for each version from `version_min` on.
 struct Api {
-    api_key: i16,
     version_min: i16,
     programs: Vec<Program>,
 }
 
-/// Compiled once, on first use: the notation is for people, the programs are for speed.
-static APIS: LazyLock<Vec<Api>> = LazyLock::new(|| {
-    let apis = schema::REQUESTS.iter().filter_map(|schema| {
-        let range = crate::range(schema.api_key)?;
-        let programs = (range.decodable_min..=range.max)
-            .map(|version| notation::compile(schema, version))
-            .collect::<Option<Vec<_>>>()?;
-        Some(Api {
-            api_key: schema.api_key,
-            version_min: range.decodable_min,
-            programs,
-        })
-    });
-    apis.collect()
+/// The programs of all APIs, by key. They are compiled once, on first use: the notation is for
+/// people, the programs are for speed.
+type Apis = Vec<Option<Api>>;
+
+static REQUESTS: LazyLock<Apis> = LazyLock::new(|| {
+    compile(schema::REQUESTS, |api_key| {
+        crate::range(api_key).map(|range| range.decodable_min..=range.max)
+    })
 });
 
-fn program(api_key: i16, api_version: i16) -> Result<&'static Program, ShapeError> {
-    let apis: &'static [Api] = &APIS;
-    let api = apis
-        .binary_search_by_key(&api_key, |api| api.api_key)
+static RESPONSES: LazyLock<Apis> = LazyLock::new(|| {
+    compile(responses::RESPONSES, |api_key| {
+        let versions = ApiKey::try_from(api_key).ok()?.valid_versions();
+        Some(versions.min..=versions.max)
+    })
+});
+
+/// An API whose notation is wrong is left out, so its messages are refused; tests see to it
+/// that there is none.
+fn compile(
+    schemas: &'static [Schema],
+    versions_of: impl Fn(i16) -> Option<RangeInclusive<i16>>,
+) -> Apis {
+    let mut apis = Apis::new();
+    for schema in schemas {
+        let Some(versions) = versions_of(schema.api_key) else {
+            continue;
+        };
+        let version_min = *versions.start();
+        let programs: Option<_> = versions.map(|v| notation::compile(schema, v)).collect();
+        let Ok(index) = usize::try_from(schema.api_key) else {
+            continue;
+        };
+        if apis.len() <= index {
+            apis.resize_with(index + 1, || None);
+        }
+        apis[index] = programs.map(|programs| Api {
+            version_min,
+            programs,
+        });
+    }
+    apis
+}
+
+fn program(
+    apis: &'static Apis,
+    api_key: i16,
+    api_version: i16,
+) -> Result<&'static Program, ShapeError> {
+    let api = usize::try_from(api_key)
         .ok()
-        .and_then(|index| apis.get(index))
+        .and_then(|index| apis.get(index)?.as_ref())
         .ok_or(ShapeError::NotServed { api_key })?;
     usize::try_from(i32::from(api_version) - i32::from(api.version_min))
         .ok()
@@ -188,8 +228,8 @@ pub fn check_request(api_key: i16, api_version: i16, body: &[u8]) -> Result<(), 
 
 /// Checks like [`check_request`], and returns how many bytes the request takes of `body`.
 pub fn measure_request(api_key: i16, api_version: i16, body: &[u8]) -> Result<usize, ShapeError> {
-    let program = program(api_key, api_version)?;
-    walk::measure(program, body)
+    let program = program(&REQUESTS, api_key, api_version)?;
+    walk::measure(program, body, REQUEST_ELEMENTS_MAX)
 }
 
 /// Checks the body of a request, then decodes it. Byte fields share the memory of `body`.
@@ -218,6 +258,34 @@ pub fn decode_request<M: ServedRequest>(
     })?;
     body.advance(body.len());
     Ok(message)
+}
+
+/// Checks every declared count and length of a response's body, and returns how many bytes the
+/// response takes of it.
+pub fn measure_response(api_key: i16, api_version: i16, body: &[u8]) -> Result<usize, ShapeError> {
+    let program = program(&RESPONSES, api_key, api_version)?;
+    walk::measure(program, body, RESPONSE_ELEMENTS_MAX)
+}
+
+/// Checks the body of a response, then decodes it; what remains behind the last field is left
+/// in `body`. Byte fields share its memory.
+///
+/// `M` has to be the response of the API.
+pub fn decode_response<M: Decodable>(
+    api_key: i16,
+    api_version: i16,
+    body: &mut Bytes,
+) -> Result<M, DecodeError> {
+    measure_response(api_key, api_version, body).map_err(|source| DecodeError::Shape {
+        api_key,
+        api_version,
+        source,
+    })?;
+    M::decode(body, api_version).map_err(|error| DecodeError::Codec {
+        api_key,
+        api_version,
+        source: error.into(),
+    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! versions the field exists (`3+`, `2-4`; all if it is left out), and `#0` that it is a
 //! tagged field with that tag.
 
-/// The request of one API.
+/// The request, or the response, of one API.
 pub(super) struct Schema {
     pub(super) api_key: i16,
     /// The first version with compact lengths and tagged fields, if there is one.
@@ -14,7 +14,7 @@ pub(super) struct Schema {
     pub(super) fields: &'static str,
 }
 
-const fn flexible(api_key: i16, flexible_min: i16, fields: &'static str) -> Schema {
+pub(super) const fn flexible(api_key: i16, flexible_min: i16, fields: &'static str) -> Schema {
     Schema {
         api_key,
         flexible_min: Some(flexible_min),

@@ -5,8 +5,12 @@ use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Encodable, HeaderVersion, Request};
 use proptest::prelude::*;
 
-use super::notation::{Nullable, Prefix, Program, Step};
+use super::notation::{Prefix, Program, Step};
 use super::*;
+use generator::Generator;
+
+mod generator;
+mod responses;
 
 /// Decodes with the codec alone and encodes again; returns the bytes left over and the result.
 fn through_codec<M: Request + Debug>(version: i16, body: &[u8]) -> (usize, Vec<u8>) {
@@ -75,151 +79,15 @@ fn everything() -> impl Iterator<Item = (Codec, i16)> {
     })
 }
 
-/// Writes bodies that a schema allows, and remembers where counts and lengths stand.
-struct Generator {
-    state: u64,
-    out: Vec<u8>,
-    prefixes: Vec<(usize, Prefix)>,
-}
-
-impl Generator {
-    fn body(seed: u64, program: &Program) -> Self {
-        let mut generator = Self {
-            state: seed | 1,
-            out: Vec::new(),
-            prefixes: Vec::new(),
-        };
-        generator.program(program);
-        generator
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        (self.state >> 11) % bound
-    }
-
-    fn varint(&mut self, mut value: u32) {
-        while value >= 0x80 {
-            self.out.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.out.push(value as u8);
-    }
-
-    fn prefix(&mut self, prefix: Prefix, len: Option<usize>) {
-        self.prefixes.push((self.out.len(), prefix));
-        let len = len.map_or(-1, |len| len as i32);
-        match prefix {
-            Prefix::I16 => self.out.extend((len as i16).to_be_bytes()),
-            Prefix::I32 => self.out.extend(len.to_be_bytes()),
-            Prefix::Compact => self.varint((len + 1) as u32),
-        }
-    }
-
-    fn len(&mut self, nullable: Nullable) -> Option<usize> {
-        match self.below(8) {
-            0 if nullable == Nullable::Yes => None,
-            0 | 1 => Some(0),
-            2 => Some(100 + self.below(100) as usize),
-            _ => Some(1 + self.below(9) as usize),
-        }
-    }
-
-    /// Null is what the codec leaves out of a tagged field, so it is not generated there.
-    fn tagged(&mut self, program: &Program) {
-        match program.steps.as_slice() {
-            [Step::Text { prefix, .. }] => {
-                self.prefix(*prefix, Some(5));
-                self.out.extend(b"hello");
-            }
-            _ => self.program(program),
-        }
-    }
-
-    fn program(&mut self, program: &Program) {
-        for step in &program.steps {
-            match step {
-                // Ones are no default of anything, and as booleans they are encoded as read.
-                Step::Fixed { bytes, .. } => self.out.extend(std::iter::repeat_n(1, *bytes)),
-                Step::Text {
-                    prefix, nullable, ..
-                }
-                | Step::Blob {
-                    prefix, nullable, ..
-                } => {
-                    let len = self.len(*nullable);
-                    self.prefix(*prefix, len);
-                    self.out.extend(std::iter::repeat_n(b'x', len.unwrap_or(0)));
-                }
-                Step::Array {
-                    prefix,
-                    nullable,
-                    element,
-                    ..
-                } => {
-                    let len = match self.below(6) {
-                        0 if *nullable == Nullable::Yes => None,
-                        n => Some(n as usize % 4),
-                    };
-                    self.prefix(*prefix, len);
-                    for _ in 0..len.unwrap_or(0) {
-                        self.program(element);
-                    }
-                }
-                Step::Optional { body, .. } => {
-                    if self.below(2) == 0 {
-                        self.out.push(0xff);
-                    } else {
-                        self.out.push(1);
-                        self.program(body);
-                    }
-                }
-                Step::Tags(known) => self.tags(known),
-            }
-        }
-    }
-
-    fn tags(&mut self, known: &[super::notation::Tag]) {
-        let known: Vec<_> = known.iter().filter(|_| self.below(3) != 0).collect();
-        let unknown = self.below(12) / 10;
-        self.varint(known.len() as u32 + unknown as u32);
-        for tag in known {
-            let mut value = Generator {
-                state: self.state,
-                out: vec![],
-                prefixes: vec![],
-            };
-            value.tagged(&tag.value);
-            self.state = value.state;
-            self.varint(tag.tag);
-            self.varint(value.out.len() as u32);
-            let start = self.out.len();
-            self.out.extend(value.out);
-            let moved = value
-                .prefixes
-                .into_iter()
-                .map(|(at, prefix)| (start + at, prefix));
-            self.prefixes.extend(moved);
-        }
-        for index in 0..unknown {
-            self.varint(200 + index as u32);
-            self.varint(3);
-            self.out.extend(b"any");
-        }
-    }
-}
-
 fn generate(seed: u64, api_key: i16, version: i16) -> Generator {
-    Generator::body(seed, program(api_key, version).unwrap())
+    Generator::body(seed, program(&REQUESTS, api_key, version).unwrap())
 }
 
 #[test]
 fn every_served_version_has_a_program_as_flexible_as_the_codec() {
     assert_eq!(schema::REQUESTS.len(), crate::served().len());
     for (codec, version) in everything() {
-        let program = program(codec.api_key, version).unwrap();
+        let program = program(&REQUESTS, codec.api_key, version).unwrap();
         let flexible = matches!(program.steps.last(), Some(Step::Tags(_)));
         let name = crate::api_name(codec.api_key);
         assert_eq!(
@@ -246,7 +114,7 @@ fn no_element_is_so_small_that_any_count_would_fit() {
         }
     }
     for (codec, version) in everything() {
-        visit(program(codec.api_key, version).unwrap());
+        visit(program(&REQUESTS, codec.api_key, version).unwrap());
     }
 }
 
@@ -342,11 +210,7 @@ fn inflate(body: &[u8], at: usize, prefix: Prefix, declared: i32) -> Vec<u8> {
             &body[at + 4..]
         }
         Prefix::Compact => {
-            let mut generator = Generator {
-                state: 1,
-                out,
-                prefixes: vec![],
-            };
+            let mut generator = Generator::after(out);
             generator.varint(declared as u32 + 1);
             out = generator.out;
             let taken = body[at..].iter().take_while(|byte| **byte >= 0x80).count() + 1;
@@ -396,11 +260,7 @@ fn arrays_nest_no_further_than_the_element_limit() {
 fn unknown_tagged_fields_count_as_elements() {
     const LIST_GROUPS: i16 = 16;
     let body = |tags: usize| {
-        let mut generator = Generator {
-            state: 1,
-            out: vec![],
-            prefixes: vec![],
-        };
+        let mut generator = Generator::after(vec![]);
         generator.varint(tags as u32);
         for _ in 0..tags {
             generator.out.extend([9, 0]);
@@ -534,11 +394,7 @@ fn a_tagged_field_must_fill_what_it_declares() {
 #[test]
 fn a_string_longer_than_any_may_be_is_refused() {
     let group = |len: usize| {
-        let mut generator = Generator {
-            state: 1,
-            out: vec![],
-            prefixes: vec![],
-        };
+        let mut generator = Generator::after(vec![]);
         generator.varint(len as u32 + 1);
         generator.out.resize(generator.out.len() + len + 1, b'g');
         let mut body = vec![2];

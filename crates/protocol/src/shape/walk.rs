@@ -1,15 +1,17 @@
 //! The walker: runs a program over a body and believes nothing.
 
-use highwater_types::limits::REQUEST_ELEMENTS_MAX;
-
 use super::ShapeError;
 use super::notation::{Nullable, Prefix, Program, Step, Tag};
 
 /// Walks over the whole structure and returns how many bytes it takes.
-pub(super) fn measure(program: &Program, body: &[u8]) -> Result<usize, ShapeError> {
+pub(super) fn measure(
+    program: &Program,
+    body: &[u8],
+    elements_max: usize,
+) -> Result<usize, ShapeError> {
     let mut walker = Walker {
         rest: body,
-        elements: 0,
+        elements_left: elements_max,
     };
     walker.run(program)?;
     Ok(body.len() - walker.rest.len())
@@ -17,8 +19,8 @@ pub(super) fn measure(program: &Program, body: &[u8]) -> Result<usize, ShapeErro
 
 struct Walker<'a> {
     rest: &'a [u8],
-    /// Array elements and tagged fields so far, at every depth.
-    elements: usize,
+    /// Array elements and tagged fields that may still come, at every depth.
+    elements_left: usize,
 }
 
 impl Walker<'_> {
@@ -142,10 +144,8 @@ impl Walker<'_> {
     }
 
     fn count(&mut self, field: &'static str, elements: usize) -> Result<(), ShapeError> {
-        self.elements = self.elements.saturating_add(elements);
-        if self.elements > REQUEST_ELEMENTS_MAX {
-            return Err(ShapeError::TooManyElements { field });
-        }
+        let left = self.elements_left.checked_sub(elements);
+        self.elements_left = left.ok_or(ShapeError::TooManyElements { field })?;
         Ok(())
     }
 
