@@ -4,7 +4,7 @@
 //! for before it is known to be possible. A stream holds one window at a time: a block of
 //! the format (at most 4 MiB of LZ4, what the input can expand to of Snappy) or 64 KiB.
 
-use crate::lz4::Lz4Decoder;
+use crate::lz4::{Lz4Blocks, Lz4Decoder};
 use crate::scratch::{Scratch, with_room};
 use crate::snappy::SnappyDecoder;
 use crate::zstandard::ZstdDecoder;
@@ -65,12 +65,12 @@ pub(crate) enum Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    pub(crate) fn new(codec: Compression, input: &'a [u8]) -> Self {
+    pub(crate) fn new(codec: Compression, input: &'a [u8], blocks: Lz4Blocks) -> Self {
         match codec {
             Compression::None => Self::Plain(input),
             Compression::Gzip => Self::Gzip(GzipDecoder::new(input)),
             Compression::Snappy => Self::Snappy(SnappyDecoder::new(input)),
-            Compression::Lz4 => Self::Lz4(Lz4Decoder::new(input)),
+            Compression::Lz4 => Self::Lz4(Lz4Decoder::new(input, blocks)),
             Compression::Zstd => Self::Zstd(ZstdDecoder::new(input)),
         }
     }
@@ -115,7 +115,7 @@ pub(crate) fn decompress_all(
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<usize, DecompressError> {
-    let mut decoder = Decoder::new(codec, input);
+    let mut decoder = Decoder::new(codec, input, Lz4Blocks::Any);
     let mut end = 0;
     loop {
         match decoder.step(scratch, out, end, limit_bytes - end)? {

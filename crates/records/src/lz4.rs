@@ -3,7 +3,8 @@
 //! The reader accepts what clients write: independent and linked blocks, sizes of 64 KiB to
 //! 4 MiB, block and content checksums, a content size. It refuses dictionaries, legacy and
 //! skippable frames, and anything behind the first frame, where the reference
-//! implementation stops reading.
+//! implementation stops reading. A leader refuses linked blocks too: Java consumers do not
+//! read them, and a batch that stops every one of them must not get into a log.
 
 use twox_hash::XxHash32;
 
@@ -34,6 +35,16 @@ pub(crate) struct Lz4Decoder<'a> {
     frame: Option<Frame>,
     ended: bool,
     produced: u64,
+    blocks: Lz4Blocks,
+}
+
+/// Which frames are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lz4Blocks {
+    /// All that the format knows.
+    Any,
+    /// Those that every client reads.
+    Independent,
 }
 
 fn take<'a>(input: &mut &'a [u8], len: usize) -> Result<&'a [u8], DecompressError> {
@@ -150,12 +161,13 @@ fn remember(history: &mut Vec<u8>, piece: &[u8]) {
 }
 
 impl<'a> Lz4Decoder<'a> {
-    pub(crate) fn new(input: &'a [u8]) -> Self {
+    pub(crate) fn new(input: &'a [u8], blocks: Lz4Blocks) -> Self {
         Self {
             input,
             frame: None,
             ended: false,
             produced: 0,
+            blocks,
         }
     }
 
@@ -173,7 +185,14 @@ impl<'a> Lz4Decoder<'a> {
             Some(frame) => frame,
             None => {
                 history.clear();
-                Frame::take(&mut self.input)?
+                let frame = Frame::take(&mut self.input)?;
+                if frame.linked && self.blocks == Lz4Blocks::Independent {
+                    return Err(corrupt(
+                        Lz4,
+                        "linked blocks are not readable by every client",
+                    ));
+                }
+                frame
             }
         };
         loop {

@@ -2,8 +2,10 @@
 //!
 //! What a leader must know of a record fits in a few bytes; keys, values and headers are
 //! skipped. So a batch is checked with one window of memory whatever it decompresses to.
+//! The stream is for appending: it refuses LZ4 frames that some consumers cannot read.
 
 use crate::decompress::{Decoder, DecompressError, codec_of};
+use crate::lz4::Lz4Blocks;
 use crate::varint::{self, Assembler};
 use crate::{BatchView, RecordFault, RecordView, Scratch};
 
@@ -65,7 +67,7 @@ impl<'a, 's> RecordStream<'a, 's> {
         scratch: &'s mut Scratch,
         limit_bytes: usize,
     ) -> Result<Self, DecompressError> {
-        let decoder = Decoder::new(codec_of(batch)?, batch.payload());
+        let decoder = Decoder::new(codec_of(batch)?, batch.payload(), Lz4Blocks::Independent);
         let window = scratch.take_window();
         Ok(Self {
             decoder,

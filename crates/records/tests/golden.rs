@@ -1,7 +1,7 @@
 //! Batches as real clients make them are accepted and read.
 //!
-//! `tests/golden/capture.py` and `tests/golden/Batches.java` made them, the same three
-//! records in every codec: kafka-python 3.0, librdkafka 2.x and the Java client 4.3.
+//! The programs beside them made them, the same three records in every codec: kafka-python 3.0,
+//! librdkafka 2.x, the Java client 4.3, sarama 1.61 and segmentio/kafka-go 0.4.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use highwater_records::{
     only_batch, validate_partition_data,
 };
 
-const CLIENTS: [&str; 3] = ["java", "kafka-python", "librdkafka"];
+const CLIENTS: [&str; 5] = ["java", "kafka-python", "librdkafka", "sarama", "segmentio"];
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 
 fn rules(now_ms: i64) -> ProduceRules {

@@ -189,6 +189,32 @@ fn another_codec_of_the_topic_rewrites_the_batch_with_the_same_records() {
 }
 
 #[test]
+fn linked_lz4_blocks_which_java_does_not_read_pass_only_into_another_codec() {
+    use lz4_flex::frame::{BlockMode, FrameEncoder, FrameInfo};
+    let frame = FrameInfo::new().block_mode(BlockMode::Linked);
+    let mut encoder = FrameEncoder::with_frame_info(frame, Vec::new());
+    std::io::Write::write_all(&mut encoder, &three()).unwrap();
+    let payload = encoder.finish().unwrap();
+    let batch = header(&payload, 3, Compression::Lz4).seal(&payload);
+    let refused = validate(&batch, &rules()).unwrap_err();
+    assert_eq!(refused.family(), ErrorFamily::InvalidRecord, "{refused}");
+    let compression = TopicCompression::Codec {
+        codec: Compression::Zstd,
+        level: None,
+    };
+    assert!(
+        validate(
+            &batch,
+            &ProduceRules {
+                compression,
+                ..rules()
+            }
+        )
+        .is_ok()
+    );
+}
+
+#[test]
 fn a_batch_that_grows_beyond_the_limit_when_rewritten_is_too_large() {
     let compression = TopicCompression::Codec {
         codec: Compression::None,

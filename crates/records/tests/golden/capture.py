@@ -1,14 +1,17 @@
 """Captures one batch per client and codec, as it goes over the wire.
 
     pip install kafka-python confluent-kafka lz4 python-snappy zstandard
-    python capture.py
+    python capture.py [PRODUCERS]
 
 A mock broker inside librdkafka stores what a producer sends and a raw fetch reads it back.
+PRODUCERS is the program built from producers.go; Batches.java does the same for Java.
 """
 
 import pathlib
 import socket
 import struct
+import subprocess
+import sys
 
 from confluent_kafka import Producer
 from kafka.record import MemoryRecordsBuilder
@@ -59,6 +62,19 @@ def main():
         (HERE / f"{topic}.batch").write_bytes(fetch(address, topic))
 
         (HERE / f"kafka-python-{codec}.batch").write_bytes(kafka_python(codec))
+    if len(sys.argv) > 1:
+        go(servers, address, sys.argv[1])
+
+
+def go(servers, address, program):
+    """The batches of the Go clients, which expect their topics to exist."""
+    topics = [f"{client}-{codec}" for client in ("sarama", "segmentio") for codec in CODECS]
+    creator = Producer({"bootstrap.servers": servers, "allow.auto.create.topics": True})
+    for topic in topics:
+        creator.list_topics(topic, timeout=10)
+    subprocess.run([program, servers], check=True, timeout=60)
+    for topic in topics:
+        (HERE / f"{topic}.batch").write_bytes(fetch(address, topic))
 
 
 def kafka_python(codec):
