@@ -56,15 +56,16 @@ impl Sweep {
 fn expire(now: Now, config: &GroupConfig, id: &GroupId, group: &Group, out: &mut Output) {
     let Membership::Classic(classic) = &group.membership;
     let retention = classic.offset_retention();
-    let is_expired = |value: &OffsetCommitValue| match (value.expire_timestamp_ms, retention) {
-        (_, OffsetRetention::Kept) => false,
-        (Some(expire_timestamp_ms), _) => now.wall_ms >= expire_timestamp_ms,
-        (None, OffsetRetention::SinceMs(since_ms)) => {
-            now.wall_ms.saturating_sub(since_ms) >= config.offsets_retention_ms
-        }
-        (None, OffsetRetention::SinceCommit) => {
-            now.wall_ms.saturating_sub(value.commit_timestamp_ms) >= config.offsets_retention_ms
-        }
+    // Kafka takes the moment alone at which the group became empty, and so forgets overnight what a
+    // client without a group commits to one that was left long ago; a commit keeps its own time.
+    let since_ms = |value: &OffsetCommitValue| match retention {
+        OffsetRetention::SinceMs(since_ms) => since_ms.max(value.commit_timestamp_ms),
+        OffsetRetention::SinceCommit | OffsetRetention::Kept => value.commit_timestamp_ms,
+    };
+    let is_expired = |value: &OffsetCommitValue| match value.expire_timestamp_ms {
+        _ if retention == OffsetRetention::Kept => false,
+        Some(expire_timestamp_ms) => now.wall_ms >= expire_timestamp_ms,
+        None => now.wall_ms.saturating_sub(since_ms(value)) >= config.offsets_retention_ms,
     };
     let records = out.records.len();
     let kept = group.offsets.tombstones(

@@ -281,7 +281,7 @@ impl ClassicGroup {
     }
 
     /// The record of this generation, each member with the assignment that `assignment` gives.
-    pub(super) fn generation_record(
+    pub(crate) fn generation_record(
         &self,
         now: Now,
         mut assignment: impl FnMut(&Member) -> Bytes,

@@ -430,6 +430,63 @@ fn offsets_of_a_group_expire_from_when_it_became_empty() {
 }
 
 #[test]
+fn a_commit_to_a_group_that_was_left_long_ago_is_kept_for_its_own_time() {
+    check(
+        "
+        config delay=0 retention=5000 check=1000
+        wait 600000
+        join g a
+        sync g id=a-1 gen=1 assign=a-1:A
+        commit g id=a-1 gen=1 t-0=1
+        leave g id=a-1
+        wait 4000
+        commit g t-1=2
+        wait 4000
+        fetch g
+        wait 1000
+        list
+        ",
+        &expect![[r#"
+            config delay=0 retention=5000 check=1000
+            wait 600000
+            #1 join g a
+              g rebalances after 0: adding member a-1; client reason: not provided
+              log: g generation=0
+              at 600000 ms:
+              #1: a-1 joined generation=1 protocol=range leader=a-1 a-1:'m'
+            #2 sync g id=a-1 gen=1 assign=a-1:A
+              log: g generation=1 protocol=range leader=a-1 a-1='A'
+              #2: synced consumer range 'A'
+            #3 commit g id=a-1 gen=1 t-0=1
+              log: g t-0 = 1
+              #3: committed t-0 ok
+            #4 leave g id=a-1
+              g rebalances after 1: members left: a-1
+              log: g generation=2
+              #4: a-1 ok; left
+            wait 4000
+            #5 commit g t-1=2
+              log: g t-1 = 2
+              #5: committed t-1 ok
+            wait 4000
+              at 605000 ms:
+              g expires 1 offsets
+              log: g t-0 deleted
+            #6 fetch g
+              #6: fetched t-1=2
+            wait 1000
+              at 609000 ms:
+              g expires 1 offsets
+              g is removed
+              log: g t-1 deleted
+              log: g deleted
+            #7 list
+              #7: listed
+        "#]],
+    );
+}
+
+#[test]
 fn a_stable_group_of_consumers_keeps_the_offsets_of_its_topics_alone() {
     check(
         "

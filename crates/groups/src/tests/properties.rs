@@ -8,7 +8,8 @@ use highwater_types::{Now, Offset, PartitionIndex};
 use proptest::prelude::*;
 
 use super::script::{subscription, topic};
-use crate::records::RecordKey;
+use crate::records::{GroupMetadataValue, RecordKey};
+use crate::shard::Membership;
 use crate::*;
 
 const GROUPS: [&str; 2] = ["g", "h"];
@@ -16,9 +17,15 @@ const CLIENTS: usize = 4;
 /// Longer than any rebalance timeout that a client asks for.
 const REBALANCE_TIMEOUT_MS_MAX: u64 = 30_000;
 
-/// What one of the clients, the network or the machine does next.
+/// What the clients, the network or the machine do next.
 #[derive(Clone, Debug)]
 enum Event {
+    /// All clients join until none is missing; then some or all of them sync.
+    Gather {
+        group: usize,
+        metadata: u8,
+        syncs: usize,
+    },
     Join {
         client: usize,
         group: usize,
@@ -52,12 +59,19 @@ enum Event {
         ms: u64,
     },
     Reload,
+    /// The machine stops while the records of a later step are on their way to the disk.
+    CrashSoon {
+        kept: prop::sample::Index,
+    },
 }
 
 fn event() -> impl Strategy<Value = Event> {
     let (client, group) = (0..CLIENTS, 0..GROUPS.len());
     let of = (client, group);
     prop_oneof![
+        4 => (0..GROUPS.len(), 0..3_u8, 0..=CLIENTS).prop_map(|(group, metadata, syncs)| {
+            Event::Gather { group, metadata, syncs }
+        }),
         6 => (of.clone(), any::<bool>(), 0..3_u8).prop_map(|((client, group), known, metadata)| {
             Event::Join { client, group, known, metadata }
         }),
@@ -69,8 +83,10 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         1 => (0..GROUPS.len()).prop_map(|group| Event::Delete { group }),
         1 => any::<prop::sample::Index>().prop_map(|nth| Event::Disconnect { nth }),
-        4 => prop_oneof![0..100_u64, 0..40_000_u64].prop_map(|ms| Event::Wait { ms }),
+        4 => prop_oneof![6 => 0..100_u64, 3 => 0..6_000_u64, 1 => 0..40_000_u64]
+            .prop_map(|ms| Event::Wait { ms }),
         1 => Just(Event::Reload),
+        1 => any::<prop::sample::Index>().prop_map(|kept| Event::CrashSoon { kept }),
     ]
 }
 
@@ -87,6 +103,8 @@ struct Place {
 struct Outstanding {
     client: usize,
     group: usize,
+    /// As the client knew itself when it asked.
+    member_id: MemberId,
     since_ms: u64,
 }
 
@@ -106,6 +124,8 @@ struct World {
     /// Who was given the members to assign to, by load of the shard, group and generation.
     leaders: BTreeMap<(u32, usize, i32), MemberId>,
     loads: u32,
+    /// How much of the next records reaches the disk before the machine stops.
+    crash_soon: Option<prop::sample::Index>,
 }
 
 fn instance(client: usize) -> Option<InstanceId> {
@@ -133,6 +153,7 @@ impl World {
             next_offset: 0,
             leaders: BTreeMap::new(),
             loads: 0,
+            crash_soon: None,
         }
     }
 
@@ -142,6 +163,11 @@ impl World {
 
     fn event(&mut self, event: &Event) {
         match *event {
+            Event::Gather {
+                group,
+                metadata,
+                syncs,
+            } => self.gather(group, metadata, syncs),
             Event::Join {
                 client,
                 group,
@@ -201,6 +227,26 @@ impl World {
             }
             Event::Wait { ms } => self.wait(ms),
             Event::Reload => self.reload(),
+            Event::CrashSoon { kept } => self.crash_soon = Some(kept),
+        }
+    }
+
+    /// The second round is for those who were told to come back with an id, and for those who
+    /// joined before the leader did.
+    fn gather(&mut self, group: usize, metadata: u8, syncs: usize) {
+        for _ in 0..2 {
+            for client in 0..CLIENTS {
+                let of = |asked: &Outstanding| (asked.client, asked.group) == (client, group);
+                if !self.outstanding.values().any(of) {
+                    let request = self.join(client, group, true, metadata);
+                    self.request(client, group, Request::Join(request));
+                }
+            }
+        }
+        self.wait(self.config.initial_rebalance_delay_ms);
+        for client in (0..CLIENTS).rev().take(syncs) {
+            let request = self.sync(client, group);
+            self.request(client, group, Request::Sync(request));
         }
     }
 
@@ -235,7 +281,7 @@ impl World {
             group_instance_id: instance(client),
             client_id: format!("c{client}"),
             client_host: "/h".into(),
-            session_timeout_ms: 6_000 + 10_000 * client as i32,
+            session_timeout_ms: 6_000 + 45_000 * client as i32,
             rebalance_timeout_ms: REBALANCE_TIMEOUT_MS_MAX as i32 - 7_000 * client as i32,
             protocol_type: "consumer".into(),
             protocols: match metadata {
@@ -296,14 +342,14 @@ impl World {
         self.waiters += 1;
         let waiter = Waiter(self.waiters);
         let since_ms = self.mono_ms;
-        self.outstanding.insert(
-            waiter,
-            Outstanding {
-                client,
-                group,
-                since_ms,
-            },
-        );
+        let member_id = self.member_id(client, group);
+        let asked = Outstanding {
+            client,
+            group,
+            member_id,
+            since_ms,
+        };
+        self.outstanding.insert(waiter, asked);
         let output = self.shard.handle(self.now(), waiter, request);
         self.carry_out(output);
         self.tick();
@@ -348,7 +394,28 @@ impl World {
         shard
     }
 
+    /// Nobody is answered; what had reached the disk counts, all of it or any first part.
+    fn crash(&mut self, kept: prop::sample::Index, mut records: Vec<Record>) {
+        let deletes = records.iter().any(|record| record.value.is_none());
+        records.truncate(kept.index(records.len() + 1));
+        self.log.extend(records);
+        self.reload();
+        let now = self.now();
+        for group in 0..GROUPS.len() {
+            let found = Self::fetched(&mut self.shard, now, group);
+            let before = self.committed[group];
+            let is_deleted = deletes && found.is_none();
+            assert!(found >= before || is_deleted, "{found:?} after {before:?}");
+            self.committed[group] = found;
+        }
+    }
+
     fn carry_out(&mut self, output: Output) {
+        if !output.records.is_empty()
+            && let Some(kept) = self.crash_soon.take()
+        {
+            return self.crash(kept, output.records);
+        }
         for record in output.records {
             if let (Ok(RecordKey::GroupMetadata { group_id }), None) =
                 (RecordKey::decode(&record.key), &record.value)
@@ -401,8 +468,7 @@ impl World {
             },
             // A static member may go on with what its former id was assigned.
             Reply::Sync(Ok(sync)) if asked.client != 0 && !sync.assignment.is_empty() => {
-                let id = place.member_id.as_ref().unwrap();
-                assert_eq!(sync.assignment, id.as_str().as_bytes());
+                assert_eq!(sync.assignment, asked.member_id.as_str().as_bytes());
             }
             Reply::CommitOffsets(Ok(topics)) => {
                 assert_eq!(topics[0].partitions[0].1, Ok(()));
@@ -435,6 +501,12 @@ impl World {
         }
     }
 
+    /// All that the log should know of a group that is empty or stable.
+    fn generation(shard: &GroupShard, now: Now, group: usize) -> Option<GroupMetadataValue> {
+        let Membership::Classic(classic) = &shard.groups.get(GROUPS[group])?.membership;
+        Some(classic.generation_record(now, |member| member.assignment.clone()))
+    }
+
     fn described(shard: &mut GroupShard, now: Now, group: usize) -> DescribedGroup {
         let request = DescribeRequest {
             group_id: GROUPS[group].into(),
@@ -465,6 +537,8 @@ impl World {
             let is_settled = matches!(here.state, GroupState::Empty | GroupState::Stable);
             if is_settled {
                 assert_eq!(here, there, "the log says otherwise");
+                let here = Self::generation(&self.shard, now, group);
+                assert_eq!(here, Self::generation(&replayed, now, group));
             }
         }
         for (waiter, asked) in &self.outstanding {
@@ -491,7 +565,7 @@ proptest! {
             world.event(&event);
         }
         // Time alone answers everybody and ends every session.
-        world.wait(10 * REBALANCE_TIMEOUT_MS_MAX);
+        world.wait(20 * REBALANCE_TIMEOUT_MS_MAX);
         prop_assert!(world.outstanding.is_empty());
         let stats = world.shard.stats();
         prop_assert_eq!((stats.members, stats.parked_requests), (0, 0));
