@@ -79,10 +79,11 @@ impl PartitionImage {
     }
 
     pub(crate) fn change(&mut self, change: &PartitionChange) {
-        self.partition_epoch += 1;
+        // Epochs come from records, and a damaged record must not panic.
+        self.partition_epoch = self.partition_epoch.saturating_add(1);
         if let Some(leader) = change.leader {
             self.leader = leader;
-            self.leader_epoch = LeaderEpoch(self.leader_epoch.get() + 1);
+            self.leader_epoch = LeaderEpoch(self.leader_epoch.get().saturating_add(1));
         }
         if let Some(isr) = &change.isr {
             self.isr = isr.clone();

@@ -205,13 +205,14 @@ impl Replica {
         let Some(follower) = leadership.followers.iter_mut().find(|f| f.broker == broker) else {
             return Err(ReplicationError::NotReplica(broker));
         };
+        if fetch.log_end > leader_end {
+            // A log that goes on behind our end is not ours, and what it holds proves nothing.
+            return Ok(Effects::new());
+        }
         follower.log_start = fetch.log_start;
-        // A fetch from beyond our end comes from a log that is not ours and proves nothing.
-        follower.log_end = fetch.log_end.min(leader_end);
-        follower.flushed_end = fetch
-            .flushed_end
-            .unwrap_or(Offset::UNKNOWN)
-            .min(follower.log_end);
+        follower.log_end = fetch.log_end;
+        let flushed_end = fetch.flushed_end.unwrap_or(Offset::UNKNOWN);
+        follower.flushed_end = flushed_end.min(fetch.log_end);
         follower.fetched(now, durability, leader_end);
         let held = follower.held(durability);
         let is_member = self.state.isr.contains(&broker);

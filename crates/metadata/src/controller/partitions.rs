@@ -43,8 +43,10 @@ pub enum CreatePartitionsError {
         /// How many are asked for.
         wanted: i32,
     },
-    /// More than a topic may have.
-    #[error("A topic may have at most {PARTITIONS_PER_TOPIC_MAX} partitions, not {0}.")]
+    /// More than a topic may have, or than one request may add.
+    #[error(
+        "A topic may have, and a request add, at most {PARTITIONS_PER_TOPIC_MAX} partitions, not {0}."
+    )]
     TooManyPartitions(i32),
     /// More than all topics may have.
     #[error("The cluster may have at most {max} partitions, and has {present} already.")]
@@ -126,7 +128,10 @@ impl Controller<'_> {
                 wanted: increase.count,
             });
         }
-        if increase.count > PARTITIONS_PER_TOPIC_MAX {
+        let in_request = added_before + (wanted - present);
+        if increase.count > PARTITIONS_PER_TOPIC_MAX
+            || in_request > PARTITIONS_PER_TOPIC_MAX as usize
+        {
             return Err(CreatePartitionsError::TooManyPartitions(increase.count));
         }
         let all = self.image.partition_count() + added_before;

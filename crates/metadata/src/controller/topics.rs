@@ -75,8 +75,8 @@ pub enum CreateTopicError {
     /// Zero, or negative other than −1.
     #[error("Number of partitions was set to an invalid non-positive value.")]
     InvalidPartitions,
-    /// More than a topic may have.
-    #[error("A topic may have at most {PARTITIONS_PER_TOPIC_MAX} partitions, not {0}.")]
+    /// More than a topic may have, or than one request may create.
+    #[error("One request can create at most {PARTITIONS_PER_TOPIC_MAX} partitions, not {0}.")]
     TooManyPartitions(usize),
     /// More than all topics may have.
     #[error("The cluster may have at most {max} partitions, and has {present} already.")]
@@ -333,8 +333,10 @@ impl Controller<'_> {
     }
 
     fn check_room(&self, added: usize, batch: &Batch) -> Result<(), CreateTopicError> {
-        if added > PARTITIONS_PER_TOPIC_MAX as usize {
-            return Err(CreateTopicError::TooManyPartitions(added));
+        // Also over all topics of the request, whose records are all in memory at once.
+        let in_request = batch.partitions.saturating_add(added);
+        if in_request > PARTITIONS_PER_TOPIC_MAX as usize {
+            return Err(CreateTopicError::TooManyPartitions(in_request));
         }
         let present = self.image.partition_count() + batch.partitions;
         let max = self.settings.partitions_total_max;

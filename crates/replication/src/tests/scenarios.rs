@@ -489,3 +489,125 @@ fn a_log_that_is_no_prefix_of_the_leaders_is_told_so() {
         "#]],
     );
 }
+
+#[test]
+fn a_change_of_settings_takes_nothing_back() {
+    check(
+        "
+        replica 1 durability=replicated
+        state leader=1 epoch=0 pe=0 replicas=1,2 isr=1
+        append 10
+        flush 4
+        configure durability=fsync
+        append 12
+        flush 12
+        configure durability=fsync min=2
+        produce all
+        append 14
+        flush 14
+        configure durability=fsync min=1
+        ",
+        &expect![[r#"
+            replica 1 durability=replicated
+            state leader=1 epoch=0 pe=0 replicas=1,2 isr=1
+                PersistEpoch(EpochEntry { epoch: LeaderEpoch(0), start: Offset(0) })
+            append 10
+                high watermark 10
+            flush 4
+            configure durability=fsync
+            append 12
+            flush 12
+                high watermark 12
+            configure durability=fsync min=2
+            produce all
+                refused: 1 replicas are in sync, 2 are required
+            append 14
+            flush 14
+            configure durability=fsync min=1
+                high watermark 14
+        "#]],
+    );
+}
+
+#[test]
+fn a_follower_that_is_too_far_behind_starts_anew() {
+    check(
+        "
+        replica 1 end=30 flushed=30 hw=20 lineage=0@0
+        state leader=2 epoch=1 pe=1 replicas=1,2 isr=2
+        restart 50
+        next
+        told 60
+        append 55
+        show
+        ",
+        &expect![[r#"
+            replica 1 end=30 flushed=30 hw=20 lineage=0@0
+            state leader=2 epoch=1 pe=1 replicas=1,2 isr=2
+                Follow { leader: BrokerId(2), leader_epoch: LeaderEpoch(1) }
+            restart 50
+            next
+                Some(NextFetch { fetch_offset: Offset(50), last_fetched_epoch: None, leader_epoch: LeaderEpoch(1), log_start: Offset(50), flushed_end: Offset(50) })
+            told 60
+            append 55
+                high watermark 55
+            show
+                Follower(BrokerId(2)), log 50..55 flushed 50, high watermark 55, lineage , low watermark -1
+        "#]],
+    );
+}
+
+#[test]
+fn fewer_replicas_than_the_minimum_in_sync_are_enough_if_they_are_all() {
+    check(
+        "
+        replica 1 min=3
+        state leader=1 epoch=0 pe=0 replicas=1 isr=1
+        produce all
+        append 1
+        flush 1
+        ack 1
+        ",
+        &expect![[r#"
+            replica 1 min=3
+            state leader=1 epoch=0 pe=0 replicas=1 isr=1
+                PersistEpoch(EpochEntry { epoch: LeaderEpoch(0), start: Offset(0) })
+            produce all
+                ()
+            append 1
+            flush 1
+                high watermark 1
+            ack 1
+                Done
+        "#]],
+    );
+}
+
+#[test]
+fn a_fetch_from_a_stranger_or_from_beyond_the_end_proves_nothing() {
+    check(
+        "
+        replica 1 end=10 flushed=10 lineage=0@0
+        state leader=1 epoch=1 pe=0 replicas=1,2 isr=1,2
+        fetch at=1 from=3 end=10 flushed=10 epoch=1
+        fetch at=1 from=2 end=10 flushed=10 epoch=0
+        fetch at=1 from=2 end=99 flushed=99 epoch=1
+        append 20
+        flush 20
+        fetch at=2 from=2 end=20 epoch=1
+        ",
+        &expect![[r#"
+            replica 1 end=10 flushed=10 lineage=0@0
+            state leader=1 epoch=1 pe=0 replicas=1,2 isr=1,2
+                PersistEpoch(EpochEntry { epoch: LeaderEpoch(1), start: Offset(10) })
+            fetch at=1 from=3 end=10 flushed=10 epoch=1
+                refused: broker 3 holds no replica of the partition
+            fetch at=1 from=2 end=10 flushed=10 epoch=0
+                refused: leader epoch 0 is older than the current 1
+            fetch at=1 from=2 end=99 flushed=99 epoch=1
+            append 20
+            flush 20
+            fetch at=2 from=2 end=20 epoch=1
+        "#]],
+    );
+}

@@ -3,7 +3,8 @@
 //! ```text
 //! replica 1 end=10 flushed=10 hw=8 lineage=0@0,2@5 min=2 durability=replicated
 //! state at=0 leader=1 epoch=3 pe=0 replicas=1,2 isr=1,2
-//! append 12 | flush 12 | start 5 | cut 6 | told 9 | refused | tick at=100 | show
+//! append 12 | flush 12 | start 5 | cut 6 | told 9 | refused | tick at=100 | show | restart 5
+//! configure durability=fsync min=1
 //! fetch at=5 from=2 end=12 flushed=12 epoch=3 | diverged epoch=1 end=7
 //! produce all | ack 12 | check epoch=3 | ends epoch=2 | diverging offset=7 epoch=1 | next
 //! ```
@@ -112,15 +113,19 @@ fn new_replica(line: &Line<'_>) -> Replica {
             epoch: LeaderEpoch(epoch.parse().unwrap()),
             start: Offset(start.parse().unwrap()),
         })),
-        ReplicaSettings {
-            durability: match line.named.get("durability") {
-                Some(&"replicated") => Durability::Replicated,
-                _ => Durability::Fsync,
-            },
-            min_insync_replicas: line.int("min", 1) as u32,
-            replica_lag_ms_max: 30,
-        },
+        settings(line),
     )
+}
+
+fn settings(line: &Line<'_>) -> ReplicaSettings {
+    ReplicaSettings {
+        durability: match line.named.get("durability") {
+            Some(&"replicated") => Durability::Replicated,
+            _ => Durability::Fsync,
+        },
+        min_insync_replicas: line.int("min", 1) as u32,
+        replica_lag_ms_max: 30,
+    }
 }
 
 fn effects(effects: &[Effect]) -> Vec<String> {
@@ -164,6 +169,11 @@ fn perform(replica: &mut Replica, line: &Line<'_>) -> Vec<String> {
             replica.truncated(Offset(line.number));
             Vec::new()
         }
+        "restart" => {
+            replica.restarted_at(Offset(line.number));
+            Vec::new()
+        }
+        "configure" => moved(replica.configure(settings(line))),
         "refused" => effects(&replica.proposal_refused()),
         "tick" => effects(&replica.tick(line.now())),
         "fetch" => {

@@ -54,7 +54,7 @@ fn topics_are_created_with_defaults_or_as_asked() {
 #[test]
 fn topics_that_cannot_be_are_refused_with_the_reason() {
     let mut world = World::with_brokers(&[1]);
-    world.settings.partitions_total_max = 120_000;
+    world.settings.partitions_total_max = 60_000;
     world.create(&[new_topic("there.is", 1, 1)], Mode::Apply);
     world.create(
         &[
@@ -73,8 +73,9 @@ fn topics_that_cannot_be_are_refused_with_the_reason() {
             new_topic("negative-replicas", 1, -2),
             new_topic("three-replicas", 1, 3),
             new_topic("too-many", 100_001, 1),
-            new_topic("many", 100_000, 1),
+            new_topic("many", 50_000, 1),
             new_topic("too-many-in-all", 20_000, 1),
+            new_topic("too-many-in-the-request", 60_000, 1),
         ],
         Mode::ValidateOnly,
     );
@@ -96,9 +97,10 @@ fn topics_that_cannot_be_are_refused_with_the_reason() {
             refused: Replication factor must be larger than 0, or -1 to use the default value.
             refused: Replication factor must be larger than 0, or -1 to use the default value.
             refused: Unable to replicate the partition 3 time(s): only 1 broker(s) are active.
-            refused: A topic may have at most 100000 partitions, not 100001.
-            CreatedTopic { id: AwMDAwMDAwMDAwMDAwMDAw, partitions: 100000, replication_factor: 1, configs: {} }
-            refused: The cluster may have at most 120000 partitions, and has 100002 already.
+            refused: One request can create at most 100000 partitions, not 100002.
+            CreatedTopic { id: AwMDAwMDAwMDAwMDAwMDAw, partitions: 50000, replication_factor: 1, configs: {} }
+            refused: The cluster may have at most 60000 partitions, and has 50002 already.
+            refused: One request can create at most 100000 partitions, not 110001.
     "#]].assert_eq(&world.told());
 }
 
@@ -276,7 +278,7 @@ fn partitions_are_added_and_never_taken_away() {
         unknown: 0 records
             refused: This server does not host topic "x".
         too many: 0 records
-            refused: A topic may have at most 100000 partitions, not 100001.
+            refused: A topic may have, and a request add, at most 100000 partitions, not 100001.
         too many in all: 0 records
             refused: The cluster may have at most 100 partitions, and has 5 already.
         two by hand: 2 records
