@@ -81,21 +81,28 @@ impl Replica {
 
     /// The log has grown to `end`; returns the high watermark if it moved.
     ///
-    /// On the leader these are a producer's records, on a follower the leader's.
+    /// On the leader these are a producer's records, on a follower the leader's. Appends and
+    /// flushes need not be reported in the order in which they happened: threads that append,
+    /// and the one that flushes, take the lock of the log and that of this machine one after
+    /// the other, and may overtake each other in between.
     #[must_use = "those who wait for the high watermark must hear of it"]
     pub fn appended(&mut self, end: Offset) -> Option<Offset> {
-        debug_assert!(end >= self.ends.log_end, "a log only shrinks by truncation");
         self.ends.log_end = self.ends.log_end.max(end);
         self.advance_high_watermark()
     }
 
     /// Everything below `end` is on disk; returns the high watermark if it moved.
     ///
+    /// What is on disk is in the log, so a flush that is reported before the append that it
+    /// covers tells of that append too; were it cut to the known log end, nobody would ever
+    /// acknowledge the rest.
+    ///
     /// DURABILITY: call this only after the fsync has returned without error, with the log end
     /// that was read before the fsync began.
     #[must_use = "those who wait for the high watermark must hear of it"]
     pub fn flushed(&mut self, end: Offset) -> Option<Offset> {
-        self.ends.flushed_end = self.ends.flushed_end.max(end.min(self.ends.log_end));
+        self.ends.log_end = self.ends.log_end.max(end);
+        self.ends.flushed_end = self.ends.flushed_end.max(end);
         self.advance_high_watermark()
     }
 

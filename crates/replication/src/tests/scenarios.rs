@@ -611,3 +611,33 @@ fn a_fetch_from_a_stranger_or_from_beyond_the_end_proves_nothing() {
         "#]],
     );
 }
+
+#[test]
+fn a_flush_that_overtakes_the_append_it_covers_is_not_forgotten() {
+    check(
+        "
+        replica 1
+        state leader=1 epoch=0 pe=0 replicas=1 isr=1
+        append 5
+        flush 9
+        append 9
+        ack 9
+        append 7
+        show
+        ",
+        &expect![[r#"
+            replica 1
+            state leader=1 epoch=0 pe=0 replicas=1 isr=1
+                PersistEpoch(EpochEntry { epoch: LeaderEpoch(0), start: Offset(0) })
+            append 5
+            flush 9
+                high watermark 9
+            append 9
+            ack 9
+                Done
+            append 7
+            show
+                Leader, log 0..9 flushed 9, high watermark 9, lineage 0@0, low watermark 0
+        "#]],
+    );
+}
