@@ -116,7 +116,7 @@ fn take_nullable<'a>(
 
 impl<'a> RecordView<'a> {
     /// Takes one record off the front of `bytes`, every field of it checked.
-    #[inline]
+    #[inline(always)]
     pub fn take(bytes: &mut &'a [u8]) -> Result<Self, RecordFault> {
         let length = varint::take_i32(bytes)?;
         let body = usize::try_from(length)
@@ -125,7 +125,7 @@ impl<'a> RecordView<'a> {
         Self::of_body(body.ok_or(RecordFault::Length { length })?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn of_body(mut body: &'a [u8]) -> Result<Self, RecordFault> {
         let Some((&attributes, rest)) = body.split_first() else {
             return Err(RecordFault::Length { length: 0 });
