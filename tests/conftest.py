@@ -38,7 +38,20 @@ def session_broker(tmp_path_factory):
     broker = Broker(tmp_path_factory.mktemp("shared-broker"))
     broker.start()
     yield broker
-    broker.stop()
+    if broker.is_alive():
+        broker.stop()
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Remembers a failure for the fixtures that are torn down after it."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
 
 
 @pytest.fixture
@@ -51,6 +64,10 @@ def broker(session_broker, request):
         session_broker.start()
     since = session_broker.log_size()
     yield session_broker
+    if request.node.stash.get(FAILED, False):
+        # Whatever state the failure left it in, the next test is not to blame.
+        session_broker.kill()
+        return
     assert session_broker.is_alive(), f"the broker died:\n{session_broker.log_tail()}"
     lines = session_broker.suspicious_lines(_allowed(request), since)
     assert not lines, "unexpected lines in the broker's log:\n" + "\n".join(lines[:20])
@@ -93,4 +110,7 @@ def topic():
 @pytest.fixture(params=DRIVERS, ids=lambda d: d.name)
 def client(request):
     """Every client in turn."""
+    reason = request.param.unusable()
+    if reason:
+        pytest.skip(f"{request.param}: {reason}")
     return request.param

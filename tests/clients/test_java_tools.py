@@ -1,5 +1,6 @@
 """Kafka's own command-line tools: against the running broker, and on the files it wrote."""
 
+import os
 import re
 import subprocess
 import uuid
@@ -79,7 +80,6 @@ def test_dump_log_segments_reads_segments_indexes_and_snapshots(own_broker, topi
     configs = {"segment.bytes": str(1 << 20), "index.interval.bytes": "4096"}
     assert client.admin(own_broker.bootstrap, "create-topic", topic=topic, partitions=1, configs=configs) == {}
     options = {"bootstrap": own_broker.bootstrap, "topic": topic, "idempotent": True, "compression": "lz4"}
-    import os
     records = [{"key": to_wire(b"%d" % i), "value": to_wire(os.urandom(1000))} for i in range(2500)]
     client.run("produce", options, records)
     if end != "running":
@@ -87,13 +87,16 @@ def test_dump_log_segments_reads_segments_indexes_and_snapshots(own_broker, topi
     folder = own_broker.data / f"{topic}-0"
     segments = sorted(folder.glob("*.log"))
     assert len(segments) >= 2, "the topic did not roll"
+    if end != "stop":
+        # The active segment and its indexes are sized ahead, and cut to their length only at a clean stop.
+        segments.pop()
 
     offsets = []
     for segment in segments:
         printed = dump(segment, options=["--print-data-log", "--deep-iteration"])
         assert "isvalid: false" not in printed
         offsets += [int(n) for n in re.findall(r"^\| offset: (\d+)", printed, re.M)]
-    assert offsets == list(range(2500))
+    assert offsets == list(range(2500 if end == "stop" else len(offsets))) and len(offsets) > 500
 
     indexes = [path for s in segments for path in (s.with_suffix(".index"), s.with_suffix(".timeindex"))]
     printed = dump(*indexes, options=["--index-sanity-check"])

@@ -11,6 +11,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+# Says, in the folder of the Node.js clients, why the one with native code could not be built.
+NATIVE_FAILURE = "native-failure.txt"
 CLIENTS = Path(__file__).resolve().parents[1] / "clients"
 
 
@@ -86,9 +88,22 @@ def node_modules():
         # Where its prebuilt library cannot be fetched, the Confluent client compiles librdkafka;
         # linked dynamically it takes its dependencies from the system instead of downloading them.
         environment = {**os.environ, "CKJS_LINKING": "dynamic"}
-        _run(["npm", "ci", "--no-audit", "--no-fund"], cwd=directory, env=environment)
+        command = ["npm", "ci", "--no-audit", "--no-fund"]
+        native_failure = directory / NATIVE_FAILURE
+        native_failure.unlink(missing_ok=True)
+        try:
+            _run(command, cwd=directory, env=environment)
+        except RuntimeError as error:
+            _run([*command, "--ignore-scripts"], cwd=directory)
+            native_failure.write_text(str(error)[-2000:])
 
     return _once("node", source, ["package*.json"], build) / "node_modules"
+
+
+def native_node_failure():
+    """Why the Confluent client for Node.js cannot be used, or None."""
+    failure = node_modules().parent / NATIVE_FAILURE
+    return f"it could not be built, see {failure}" if failure.exists() else None
 
 
 def main():
@@ -98,6 +113,8 @@ def main():
         try:
             build()
             print(f"{name}: ready")
+            if name == "node" and native_node_failure():
+                print(f"node: @confluentinc/kafka-javascript is skipped: {native_node_failure()}", file=sys.stderr)
         except (RuntimeError, OSError) as error:
             failed += 1
             print(f"{name}: {error}", file=sys.stderr)

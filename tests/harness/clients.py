@@ -41,7 +41,7 @@ DRIVERS = [
     Driver("sarama", _go, codecs=ALL_CODECS),
     Driver("segmentio", _go, codecs=ALL_CODECS, idempotent=False, static=False, rebalance_events=False),
     Driver("kafkajs", _node, codecs=("none", "gzip", "snappy"), static=False),
-    Driver("confluent-javascript", _node, codecs=ALL_CODECS),
+    Driver("confluent-javascript", _node, codecs=ALL_CODECS, unusable=build.native_node_failure),
 ]
 
 

@@ -44,10 +44,12 @@ class Running:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
-        for line in self.process.stdout:
-            if line.startswith("{"):
-                self._lines.put(json.loads(line))
-        self._lines.put(None)
+        try:
+            for line in self.process.stdout:
+                if line.startswith("{"):
+                    self._lines.put(json.loads(line))
+        finally:
+            self._lines.put(None)
 
     def errors(self):
         """The end of what the driver printed to stderr."""
@@ -121,9 +123,10 @@ class Running:
 class Driver:
     """One client library, with what it can do."""
 
-    def __init__(self, name, prefix, **features):
+    def __init__(self, name, prefix, unusable=None, **features):
         self.name = name
         self.prefix = prefix
+        self.unusable = unusable or (lambda: None)
         self.features = features
 
     def __repr__(self):
