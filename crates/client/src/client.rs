@@ -11,7 +11,7 @@ use highwater_protocol::messages::{
     FindCoordinatorRequest, MetadataRequest, TopicName as WireTopicName,
     metadata_request::MetadataRequestTopic,
 };
-use highwater_types::{BrokerId, LeaderEpoch, TopicName, TopicPartition};
+use highwater_types::{BrokerId, LeaderEpoch, TopicId, TopicName, TopicPartition};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -383,6 +383,27 @@ impl Client {
             partition: partition.partition.get(),
         })?;
         Ok((leader, found.leader_epoch))
+    }
+
+    /// How many partitions a topic has, if that is known and not old.
+    pub(crate) fn cached_partition_count(&self, name: &TopicName) -> Option<usize> {
+        let cache = self.shared.cache.lock();
+        let fetched = cache.topics_fetched.get(name)?;
+        let topic = cache.cluster.topics.get(name)?;
+        let usable = fetched.elapsed() < self.options().metadata_max_age
+            && topic.code == ResponseCode::NONE
+            && !topic.partitions.is_empty();
+        usable.then_some(topic.partitions.len())
+    }
+
+    /// Who leads a partition and which id its topic has, if that is known and not old.
+    pub(crate) fn cached_leader(&self, partition: &TopicPartition) -> Option<(BrokerId, TopicId)> {
+        let cache = self.shared.cache.lock();
+        let fetched = cache.topics_fetched.get(&partition.topic)?;
+        let topic = cache.cluster.topics.get(&partition.topic)?;
+        let fresh = fetched.elapsed() < self.options().metadata_max_age;
+        let leader = topic.partition(partition.partition)?.leader;
+        leader.filter(|_| fresh).map(|leader| (leader, topic.id))
     }
 
     /// Drops what is cached about a topic, because a broker contradicted it.

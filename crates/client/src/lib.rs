@@ -17,6 +17,7 @@ mod metadata;
 mod negotiate;
 mod options;
 mod pool;
+mod producer;
 
 pub use admin::*;
 pub use api::{Api, ServedVersions};
@@ -29,3 +30,7 @@ pub use error::{ClientError, Refusal};
 pub use metadata::{BrokerEndpoint, ClusterMetadata, PartitionMetadata, TopicMetadata};
 pub use options::ClientOptions;
 pub use pool::Lane;
+pub use producer::{
+    Acks, Delivered, Delivery, Producer, ProducerOptions, ProducerRecord, RecordHeader,
+    partition_of_key,
+};

@@ -19,6 +19,8 @@ use crate::connection::{Connection, ConnectionOptions};
 pub enum Lane {
     /// Everything that is answered promptly.
     Prompt,
+    /// Writes, which wait for replicas.
+    Produce,
     /// Fetches that wait for data.
     Fetch,
     /// Joins, syncs and heartbeats of group members.
