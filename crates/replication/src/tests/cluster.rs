@@ -26,6 +26,8 @@ pub(super) struct Rules {
     pub(super) cut_at_divergence: bool,
     /// A flush that is reported has happened.
     pub(super) flush_truly: bool,
+    /// Who has lost power leads no more, or if nobody else can, in a new epoch.
+    pub(super) new_epoch_after_crash: bool,
 }
 
 impl Rules {
@@ -34,6 +36,7 @@ impl Rules {
         fence_fetches: true,
         cut_at_divergence: true,
         flush_truly: true,
+        new_epoch_after_crash: true,
     };
 }
 
@@ -413,6 +416,9 @@ impl Cluster {
 
     /// The controller trusts others in sync before this node; without others nobody leads.
     fn step_back(&mut self, node: usize) {
+        if !self.rules.new_epoch_after_crash {
+            return;
+        }
         let id = broker(node);
         let is_up = |id: &BrokerId| self.nodes[id.get() as usize].is_up;
         let other = self

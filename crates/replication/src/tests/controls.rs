@@ -62,3 +62,12 @@ fn a_flush_that_does_nothing_is_caught() {
     };
     assert!(first_broken(rules).is_some());
 }
+
+#[test]
+fn going_on_in_the_old_epoch_after_a_crash_is_caught() {
+    let rules = Rules {
+        new_epoch_after_crash: false,
+        ..Rules::KEPT
+    };
+    assert!(first_broken(rules).is_some());
+}
