@@ -9,13 +9,16 @@ use crate::classic::ClassicGroup;
 use crate::config::{GroupConfig, TEXT_LEN_MAX};
 use crate::expiry::Sweep;
 use crate::ids::{GroupId, MemberId, Waiter};
-use crate::offsets::GroupOffsets;
+use crate::offsets::{self, GroupOffsets};
 use crate::output::{Output, ParkedRequests, Record, Step};
 use crate::records::{GroupMetadataValue, Malformed, OffsetCommitValue, RecordKey};
-use crate::replies::{GroupError, GroupState, JoinReply, LeftMember, Reply};
+use crate::replies::{
+    CommittedTopic, DeletedTopic, FetchedTopic, GroupError, GroupState, JoinReply, LeftMember,
+    Reply,
+};
 use crate::requests::{
-    CommitOffsetsRequest, DeleteOffsetsRequest, HeartbeatRequest, JoinRequest, LeaveRequest,
-    Request, SyncRequest,
+    CommitOffsetsRequest, DeleteOffsetsRequest, DropTopicsRequest, FetchOffsetsRequest,
+    HeartbeatRequest, JoinRequest, LeaveRequest, LeavingMember, Request, SyncRequest,
 };
 use crate::timers::{Timer, Timers};
 
@@ -346,7 +349,7 @@ impl GroupShard {
     ) -> Result<Vec<LeftMember>, GroupError> {
         check_group_id(&request.group_id)?;
         let Some((group, mut step)) = self.step(now, &request.group_id, out) else {
-            let unknown = |member: crate::requests::LeavingMember| LeftMember {
+            let unknown = |member: LeavingMember| LeftMember {
                 member_id: member.member_id,
                 group_instance_id: member.group_instance_id,
                 result: Err(GroupError::UnknownMemberId),
@@ -362,7 +365,7 @@ impl GroupShard {
         now: Now,
         request: CommitOffsetsRequest,
         out: &mut Output,
-    ) -> Result<Vec<crate::replies::CommittedTopic>, GroupError> {
+    ) -> Result<Vec<CommittedTopic>, GroupError> {
         if request.group_id.as_str().len() > TEXT_LEN_MAX {
             return Err(GroupError::InvalidGroupId);
         }
@@ -379,7 +382,7 @@ impl GroupShard {
             None if request.generation < 0 => {}
             None => return Err(GroupError::GroupIdNotFound),
         }
-        Ok(crate::offsets::commit(
+        Ok(offsets::commit(
             now,
             &self.config,
             request,
@@ -387,22 +390,19 @@ impl GroupShard {
         ))
     }
 
-    fn fetch_offsets(
-        &self,
-        request: crate::requests::FetchOffsetsRequest,
-    ) -> Vec<crate::replies::FetchedTopic> {
+    fn fetch_offsets(&self, request: FetchOffsetsRequest) -> Vec<FetchedTopic> {
         let offsets = self
             .groups
             .get(&request.group_id)
             .map(|group| &group.offsets);
-        crate::offsets::fetch(offsets, request.topics)
+        offsets::fetch(offsets, request.topics)
     }
 
     fn delete_offsets(
         &mut self,
         request: DeleteOffsetsRequest,
         out: &mut Output,
-    ) -> Result<Vec<crate::replies::DeletedTopic>, GroupError> {
+    ) -> Result<Vec<DeletedTopic>, GroupError> {
         check_group_id(&request.group_id)?;
         let group = self
             .groups
@@ -413,7 +413,7 @@ impl GroupShard {
             return Err(GroupError::NonEmptyGroup);
         }
         let subscribed = |topic: &str| classic.is_subscribed_to(topic);
-        Ok(crate::offsets::delete(
+        Ok(offsets::delete(
             &group.offsets,
             subscribed,
             request,
@@ -432,7 +432,7 @@ impl GroupShard {
         Ok(())
     }
 
-    fn drop_topics(&self, request: &crate::requests::DropTopicsRequest, records: &mut Vec<Record>) {
+    fn drop_topics(&self, request: &DropTopicsRequest, records: &mut Vec<Record>) {
         for (id, group) in &self.groups {
             group.offsets.topic_tombstones(id, &request.topics, records);
         }

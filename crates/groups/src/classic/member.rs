@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::ids::{InstanceId, MemberId, Waiter};
 use crate::records::MemberMetadata;
-use crate::requests::JoinProtocol;
+use crate::requests::{JoinProtocol, JoinRequest};
 
 /// A request of a member that waits for the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Member {
     /// A member that joins for the first time, or an instance that comes back under a new id.
     pub(crate) fn joining(
         id: MemberId,
-        request: &crate::requests::JoinRequest,
+        request: &JoinRequest,
         protocols: Vec<JoinProtocol>,
     ) -> Self {
         Self {

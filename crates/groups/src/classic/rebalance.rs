@@ -1,8 +1,10 @@
 //! From one generation to the next: waiting for members to join, then for the leader to assign.
 
+use bytes::Bytes;
+
 use super::group::{ClassicGroup, Preparing, State};
 use super::join::accept_join;
-use super::member::Parked;
+use super::member::{Member, Parked};
 use crate::ids::MemberId;
 use crate::output::{Notice, Step};
 use crate::replies::{GroupError, Reply};
@@ -106,9 +108,7 @@ impl ClassicGroup {
     /// place for as long as their session lasts.
     fn complete_join(&mut self, step: &mut Step<'_>) {
         step.timers.cancel(self.join_timer());
-        let missing = |member: &&super::member::Member| {
-            !member.join().is_parked() && member.instance_id.is_none()
-        };
+        let missing = |member: &&Member| !member.join().is_parked() && member.instance_id.is_none();
         let gone: Vec<MemberId> = self
             .members
             .iter()
@@ -133,7 +133,7 @@ impl ClassicGroup {
 
     /// The leader stays if it has joined; otherwise one that has takes its place.
     fn elect_joined_leader(&mut self) -> bool {
-        let has_joined = |member: &&super::member::Member| member.join().is_parked();
+        let has_joined = |member: &&Member| member.join().is_parked();
         let leader = self.leader.as_ref().and_then(|id| self.members.get(id));
         if leader.as_ref().is_some_and(has_joined) {
             return true;
@@ -191,7 +191,7 @@ impl ClassicGroup {
     /// The assignment that members wait for will not come: they are to join again.
     pub(super) fn refuse_parked_syncs(&mut self, step: &mut Step<'_>, error: GroupError) {
         for member in self.members.iter_mut() {
-            member.assignment = bytes::Bytes::new();
+            member.assignment = Bytes::new();
         }
         for id in self.members.ids() {
             let Some(member) = self.members.get_mut(&id) else {

@@ -14,7 +14,7 @@ mod text;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use group_metadata::{GroupMetadataValue, MemberMetadata};
 pub(crate) use key::RecordKey;

@@ -288,7 +288,7 @@ fn blob() -> impl Strategy<Value = Bytes> {
 }
 
 prop_compose! {
-    fn offset_value()(
+    pub(crate) fn offset_value()(
         offset in 0..i64::MAX,
         leader_epoch in proptest::option::of(0..i32::MAX),
         metadata in text(),
@@ -327,7 +327,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn group_value()(
+    pub(crate) fn group_value()(
         protocol_type in text(),
         generation: i32,
         protocol in proptest::option::of(text()),

@@ -166,6 +166,42 @@ fn an_instance_that_comes_back_amid_a_rebalance_fences_the_old_member() {
 }
 
 #[test]
+fn a_leader_that_comes_back_amid_a_rebalance_leads_on() {
+    check(
+        "
+        config delay=0
+        join g a instance=i
+        join g b instance=h
+        join g a instance=i
+        sync g id=h-2 instance=h gen=2
+        forget 4
+        join g a instance=i
+        join g b instance=h
+        ",
+        &expect![[r#"
+            config delay=0
+            #1 join g a instance=i
+              g rebalances after 0: adding member i-1; client reason: not provided
+              log: g generation=0
+              at 0 ms:
+              #1: i-1 joined generation=1 protocol=range leader=i-1 i-1/i:'m'
+            #2 join g b instance=h
+              g rebalances after 1: adding member h-2; client reason: not provided
+            #3 join g a instance=i
+              #2: h-2 joined generation=2 protocol=range leader=i-3
+              #3: i-3 joined generation=2 protocol=range leader=i-3 h-2/h:'m' i-3/i:'m'
+            #4 sync g id=h-2 instance=h gen=2
+            forget 4
+            #5 join g a instance=i
+              g rebalances after 2: static member i-5 of instance i joins; client reason: not provided
+            #6 join g b instance=h
+              #6: h-6 joined generation=3 protocol=range leader=i-5
+              #5: i-5 joined generation=3 protocol=range leader=i-5 h-6/h:'m' i-5/i:'m'
+        "#]],
+    );
+}
+
+#[test]
 fn an_instance_keeps_its_place_when_it_does_not_rejoin_until_its_session_ends() {
     check(
         "
