@@ -141,14 +141,18 @@ class TearingDisk(LoopDisk):
 
     def unmount(self):
         super().unmount()
-        subprocess.run(["fusermount3", "-u", self.backing()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        subprocess.run(["umount", "-l", self.backing()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.server.terminate()
-        self.server.wait(20)
+        self._stop_server()
 
     def close(self):
         super().close()
+        self._stop_server()
+
+    def _stop_server(self):
+        subprocess.run(["umount", "-l", self.exported], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if self.server is not None and self.server.poll() is None:
-            subprocess.run(["umount", "-l", self.backing()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            self.server.kill()
-            self.server.wait()
+            self.server.terminate()
+            try:
+                self.server.wait(20)
+            except subprocess.TimeoutExpired:
+                self.server.kill()
+                self.server.wait()
