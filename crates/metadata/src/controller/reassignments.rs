@@ -18,8 +18,8 @@ pub enum ReassignmentError {
     /// The replicas given cannot be.
     #[error(transparent)]
     Assignment(#[from] AssignmentError),
-    /// No replica that was there before is in sync any more.
-    #[error("The reassignment cannot be reverted without an unclean election.")]
+    /// Of the replicas that would remain none is in sync.
+    #[error("The reassignment that is in progress cannot be undone without an unclean election.")]
     RevertUnclean,
 }
 
@@ -56,16 +56,21 @@ impl Controller<'_> {
         match target {
             Some(target) => {
                 self.check_assignment(target)?;
-                self.retarget(image, target, &mut change);
+                self.retarget(image, target, &mut change)?;
             }
             None => self.revert(image, &mut change)?,
         }
         Ok(decide(image, change))
     }
 
-    fn retarget(&self, image: &PartitionImage, target: &[BrokerId], change: &mut PartitionChange) {
+    fn retarget(
+        &self,
+        image: &PartitionImage,
+        target: &[BrokerId],
+        change: &mut PartitionChange,
+    ) -> Result<(), ReassignmentError> {
         if image.reassignment().is_none() && *image.replicas == *target {
-            return;
+            return Ok(());
         }
         // What an earlier reassignment has begun to add was not there before.
         let was_there = |broker: &BrokerId| !image.adding().contains(broker);
@@ -88,6 +93,9 @@ impl Controller<'_> {
             .copied()
             .filter(|broker| all.contains(broker))
             .collect();
+        if during.isr.is_empty() {
+            return Err(ReassignmentError::RevertUnclean);
+        }
         during.replicas = all.clone();
         during.set_reassignment(adding.clone(), removing.clone());
         change.replicas = (all != image.replicas).then_some(all);
@@ -102,10 +110,7 @@ impl Controller<'_> {
             );
         }
         self.complete_reassignment(&during, &during.isr, change);
-        if during.isr.is_empty() {
-            // Nobody in sync is left: keep what there was rather than lose it.
-            *change = PartitionChange::new(change.topic, change.partition);
-        }
+        Ok(())
     }
 
     fn revert(
