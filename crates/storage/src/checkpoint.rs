@@ -60,6 +60,10 @@ pub(crate) fn replace_file(
 
 /// The lines behind version and count, or why the text is no checkpoint.
 fn lines(text: &str) -> Result<Vec<&str>, &'static str> {
+    if !text.ends_with('\n') {
+        // A file that lost its end could otherwise pass with its last number cut short.
+        return Err("the last line has no end");
+    }
     let mut lines = text.lines();
     match lines.next() {
         Some("0") => {}
@@ -234,7 +238,7 @@ mod tests {
             assert!(parse_offsets(bad).is_err(), "{bad:?}");
         }
         assert_eq!(parse_offsets("0\n0\n"), Ok(HashMap::new()));
-        for bad in ["", "0\n1\n5\n", "0\n1\na b\n"] {
+        for bad in ["", "0\n1\n5\n", "0\n1\na b\n", "0\n1\n2 1"] {
             assert!(parse_leader_epochs(bad).is_err(), "{bad:?}");
         }
         for bad in [

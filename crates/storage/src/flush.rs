@@ -80,7 +80,7 @@ impl PartitionLog {
             self.finish_segment(&closing.segment)?;
         }
         if let Some((active, size)) = &plan.active
-            && *size > 0
+            && (*size > 0 || plan.dir_is_dirty)
         {
             let path = paths::segment_file(&dir, active.base, paths::LOG);
             let file = active.file(self.place(&dir))?;

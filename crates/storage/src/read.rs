@@ -224,7 +224,7 @@ impl PartitionLog {
             .segment
             .file(self.place(&dir))
             .map_err(|error| self.judge_read(error))?;
-        let mut scanner = Scanner::new(file, target.size);
+        let mut scanner = Scanner::new(file, target.size).below(target.end);
         let (mut position, mut offset_min) = (0, target.segment.base);
         if let Some(entry) = self.index_entry(target, &dir, offset)? {
             // The index is believed only if it points to the very batch it names.
@@ -353,7 +353,7 @@ impl PartitionLog {
         let file = segment
             .file(self.place(dir))
             .map_err(|error| self.judge_read(error))?;
-        let mut scanner = Scanner::new(file, target.size);
+        let mut scanner = Scanner::new(file, target.size).below(target.end);
         let interval_bytes = self.config().index_interval_bytes;
         let index = index_of(&mut scanner, segment, interval_bytes)
             .map_err(|source| self.judge_read(StorageError::io(dir, source)))?;
@@ -443,7 +443,7 @@ impl PartitionLog {
             .segment
             .file(self.place(&dir))
             .map_err(|error| self.judge_read(error))?;
-        let mut scanner = Scanner::new(file, target.size);
+        let mut scanner = Scanner::new(file, target.size).below(target.end);
         let (mut position, mut offset_min) = (start, first.base_offset);
         let mut damage = None;
         while position < stop {

@@ -144,7 +144,7 @@ impl Opening<'_> {
             recent: VecDeque::new(),
             index: walked.index.map(Box::new),
             closing: walked.closing,
-            dir_is_dirty: walked.cut.is_some(),
+            dir_is_dirty: walked.has_cut,
         };
         let mut writer = Writer {
             producers: walked.producers,
@@ -207,7 +207,13 @@ impl Opening<'_> {
         let mut lineage = EpochLineage::from_entries(read.unwrap_or_default());
         lineage.truncate_end(walked.end);
         let Some((first_epoch, first_offset)) = walked.epochs.first().copied() else {
-            return Ok(lineage);
+            if self.dir.was_clean() && !lineage.entries().is_empty() {
+                return Ok(lineage);
+            }
+            // No batch was passed that the file could be held against.
+            let mut rebuilt = rebuild_epochs(self.place, segments, walked.end)?;
+            rebuilt.is_dirty = rebuilt.entries() != lineage.entries();
+            return Ok(rebuilt);
         };
         let agrees = lineage
             .entries()

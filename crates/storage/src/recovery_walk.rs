@@ -37,6 +37,9 @@ pub(crate) struct Walk {
     pub(crate) cut: Option<Cut>,
     pub(crate) damaged: Vec<(Offset, Offset)>,
     pub(crate) needs_new_segment: bool,
+    /// Whether something was cut off or removed, which must be durable before the log grows:
+    /// otherwise a later crash could bring back what new records have replaced.
+    pub(crate) has_cut: bool,
 }
 
 struct Walker<'a> {
@@ -95,6 +98,11 @@ pub(crate) fn walk(
         let is_last = at + 1 == segments.len();
         let next_base = segments.get(at + 1).map(|next| next.base);
         match walker.segment(&segment, is_last, next_base, start)? {
+            // Where segments that were never flushed do not join, the one in front has lost
+            // its end.
+            SegmentEnd::Whole if walker.has_lost_end(next_base) => {
+                walker.remove_behind(segments, at + 1)?;
+            }
             SegmentEnd::Whole => walker.finish(&segment, next_base),
             SegmentEnd::Cut => {
                 walker.remove_behind(segments, at + 1)?;
@@ -181,9 +189,17 @@ impl Walker<'_> {
                 matches!(found, Found::Batch(header) if header.next_offset() <= self.flushed_end);
             let found = if is_flushed || matches!(found, Found::End) {
                 found
+            } else if self.reaches_over_flushed_end(&found, offset_min.max(self.walk.end)) {
+                trusted_from.get_or_insert(position);
+                Found::Bad("a batch across the flushed end")
             } else {
                 trusted_from.get_or_insert(position);
-                scanner.verified(position, offset_min).map_err(io)?
+                match scanner.verified(position, offset_min).map_err(io)? {
+                    Found::Batch(header) if self.is_older(&header) => {
+                        Found::Bad("a leader epoch lower than that of the batch in front")
+                    }
+                    found => found,
+                }
             };
             match found {
                 Found::End => break SegmentEnd::Whole,
@@ -221,6 +237,23 @@ impl Walker<'_> {
         Ok(ended)
     }
 
+    /// Whether a batch is left over from before a cut that newer records have followed.
+    fn is_older(&self, header: &BatchHeader) -> bool {
+        let last = self.walk.epochs.last().map(|(epoch, _)| *epoch);
+        self.may_cut && last.is_some_and(|last| header.partition_leader_epoch < last)
+    }
+
+    fn has_lost_end(&self, next_base: Option<Offset>) -> bool {
+        let unflushed = next_base.filter(|next| self.may_cut && *next > self.flushed_end);
+        unflushed.is_some_and(|next| self.walk.end < next)
+    }
+
+    /// Whether a batch cannot be where it is: a flush ends between two batches, never within.
+    fn reaches_over_flushed_end(&self, found: &Found, offset_min: Offset) -> bool {
+        matches!(found, Found::Batch(header)
+            if offset_min < self.flushed_end && header.next_offset() > self.flushed_end)
+    }
+
     /// Takes over as much of the index files of a segment as lies in front of `start` and is
     /// true, and says where to go on.
     fn continue_index(
@@ -252,7 +285,13 @@ impl Walker<'_> {
         let Found::Batch(header) = scanner.header(position, segment.base).map_err(io)? else {
             return Ok(0);
         };
-        if header.last_offset() != segment.base + i64::from(last.relative_offset) {
+        let named = segment.base + i64::from(last.relative_offset);
+        let latest_time = times
+            .iter()
+            .rfind(|time| time.relative_offset <= last.relative_offset);
+        let knows_time = header.max_timestamp_ms < 0
+            || latest_time.is_some_and(|time| time.timestamp_ms >= header.max_timestamp_ms);
+        if header.last_offset() != named || !knows_time {
             return Ok(0);
         }
         if let Found::Batch(first) = scanner.header(0, segment.base).map_err(io)? {
@@ -271,6 +310,15 @@ impl Walker<'_> {
             self.walk.producers.replay(header, marker);
         }
         let epoch = header.partition_leader_epoch;
+        // Epochs never fall; no checksum covers them, so one that is too high was changed.
+        while self
+            .walk
+            .epochs
+            .last()
+            .is_some_and(|(last, _)| *last > epoch)
+        {
+            self.walk.epochs.pop();
+        }
         if self
             .walk
             .epochs
@@ -316,6 +364,7 @@ impl Walker<'_> {
         let file = segment.pin(self.place, highwater_disk::OpenMode::ReadWrite)?;
         file.set_len(position).map_err(io)?;
         segment.set_size(position);
+        self.walk.has_cut = true;
         if !is_space && self.walk.cut.is_none() {
             self.walk.cut = Some(Cut {
                 path,
@@ -386,6 +435,7 @@ impl Walker<'_> {
         from: usize,
     ) -> Result<(), StorageError> {
         for segment in segments.drain(from..).rev() {
+            self.walk.has_cut = true;
             for kind in paths::SEGMENT_FILES {
                 let path = paths::segment_file(self.place.dir, segment.base, kind);
                 match self.place.disk.remove(&path) {

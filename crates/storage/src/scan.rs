@@ -30,16 +30,25 @@ pub(crate) struct Scanner {
     end: u64,
     window: Vec<u8>,
     window_at: u64,
+    offset_limit: Offset,
 }
 
 impl Scanner {
     pub(crate) fn new(file: Arc<dyn File>, end: u64) -> Self {
+        let offset_limit = Offset(i64::MAX);
         Self {
             file,
             end,
             window: Vec::new(),
             window_at: 0,
+            offset_limit,
         }
+    }
+
+    /// Tells that no batch may reach to `limit` or beyond.
+    pub(crate) fn below(mut self, limit: Offset) -> Self {
+        self.offset_limit = limit;
+        self
     }
 
     /// The bytes from `position` on, at least `len` unless the segment ends before.
@@ -58,8 +67,22 @@ impl Scanner {
     }
 
     /// The batch at a position, whose offsets must not be below `offset_min`.
+    ///
+    /// Checksums cover neither base offset nor length, and none is verified here as long as
+    /// the next batch stands where this one ends and continues its offsets. Where it does not,
+    /// the checksum tells which of the two is damaged.
     pub(crate) fn header(&mut self, position: u64, offset_min: Offset) -> io::Result<Found> {
-        self.header_within(position, offset_min, HEADER_WINDOW_BYTES)
+        let found = self.header_within(position, offset_min, HEADER_WINDOW_BYTES)?;
+        let Found::Batch(header) = found else {
+            return Ok(found);
+        };
+        let behind = position + header.total_len() as u64;
+        match self.header_within(behind, header.next_offset(), HEADER_WINDOW_BYTES)? {
+            Found::Batch(_) => return Ok(found),
+            Found::End if header.base_offset == offset_min => return Ok(found),
+            Found::End | Found::Bad(_) => {}
+        }
+        self.verified(position, offset_min)
     }
 
     fn header_within(
@@ -98,11 +121,25 @@ impl Scanner {
             crc = crc32c::crc32c_append(crc, part);
             at += part.len() as u64;
         }
-        Ok(if crc == header.crc {
-            found
-        } else {
-            Found::Bad("wrong checksum")
-        })
+        if crc != header.crc {
+            return Ok(Found::Bad("wrong checksum"));
+        }
+        // Where offsets are left out in front of a batch, as compaction does, they may instead
+        // have been changed; then the next batch does not follow.
+        let is_gap = header.base_offset > offset_min;
+        if is_gap && self.overlaps_next(end, &header)? {
+            return Ok(Found::Bad("an offset that the next batch contradicts"));
+        }
+        Ok(found)
+    }
+
+    fn overlaps_next(&mut self, end: u64, header: &BatchHeader) -> io::Result<bool> {
+        let bytes = self.bytes(end, HEADER_LEN, HEADER_WINDOW_BYTES)?;
+        let next = BatchHeader::parse(bytes).ok();
+        Ok(
+            next.is_some_and(|next| next.base_offset < header.next_offset())
+                || header.next_offset() > self.offset_limit,
+        )
     }
 
     /// All bytes of a batch that [`Scanner::header`] has found.

@@ -1,4 +1,7 @@
 //! Logs from the outside, on a disk in memory.
 
 mod basics;
+mod crash_points;
+mod damage;
+mod faults;
 mod support;

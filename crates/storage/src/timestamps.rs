@@ -98,19 +98,42 @@ impl PartitionLog {
                     offset,
                 })
             });
+        let file = target.segment.file(self.place(&dir))?;
+        let mut scanner = Scanner::new(file, target.size).below(target.end);
+        let io = |source| StorageError::io(&dir, source);
+        let tail = self.tail_time(target, &mut scanner).map_err(io)?;
         let found = match last {
-            Some(last) => last,
-            // Nothing in the index, or no index: the headers know.
-            None => {
-                let file = target.segment.file(self.place(&dir))?;
-                let mut scanner = Scanner::new(file, target.size);
-                crate::read::index_of(&mut scanner, &target.segment, u64::MAX)
-                    .map_err(|source| StorageError::io(&dir, source))?
-                    .max_timestamp
+            Some(last) if last.timestamp_ms >= tail => last,
+            // Nothing in the index, or an index that ends too early: the headers know.
+            _ => {
+                let index = crate::read::index_of(&mut scanner, &target.segment, u64::MAX);
+                index.map_err(io)?.max_timestamp
             }
         };
         target.segment.state.lock().max_timestamp = Some(found);
         Ok(found)
+    }
+
+    /// The largest time behind the last entry of the offset index.
+    fn tail_time(&self, target: &Target, scanner: &mut Scanner) -> std::io::Result<i64> {
+        let base = target.segment.base;
+        let index = target
+            .segment
+            .offset_index(self.place(&self.path()))
+            .ok()
+            .flatten();
+        let entry = index.and_then(|index| index.find_offset(base, target.end).ok().flatten());
+        let (mut position, mut offset_min) = (0, base);
+        let mut largest = -1;
+        if let Some(entry) = entry {
+            position = u64::from(entry.position);
+        }
+        while let Found::Batch(header) = scanner.header(position, offset_min)? {
+            largest = largest.max(header.max_timestamp_ms);
+            position += header.total_len() as u64;
+            offset_min = header.next_offset();
+        }
+        Ok(largest)
     }
 
     fn find_in_segment(
@@ -132,7 +155,7 @@ impl PartitionLog {
             .segment
             .file(self.place(&dir))
             .map_err(|error| self.judge_read(error))?;
-        let mut scanner = Scanner::new(file, target.size);
+        let mut scanner = Scanner::new(file, target.size).below(target.end);
         let (mut position, mut offset_min) = (first.position, first.base_offset);
         loop {
             match scanner.header(position, offset_min).map_err(io)? {

@@ -142,6 +142,10 @@ impl PartitionLog {
             }
         }
         writer.reserved_bytes = 0;
+        if !doomed.is_empty() {
+            let synced = self.dir.disk.sync_dir(&dir);
+            synced.map_err(|source| self.judge(StorageError::io(&dir, source)))?;
+        }
         let list = self
             .dir
             .disk
@@ -165,7 +169,10 @@ impl PartitionLog {
         let path = paths::segment_file(&dir, segment.base, paths::LOG);
         let io = |source| StorageError::io(&path, source);
         let file = segment.pin(self.place(&dir), highwater_disk::OpenMode::ReadWrite)?;
-        file.set_len(position).map_err(io)?;
+        // DURABILITY: what is cut must not come back behind the records that take its place.
+        file.set_len(position)
+            .and_then(|()| file.sync_data())
+            .map_err(io)?;
         segment.set_size(position);
         segment.state.lock().cut(position);
         let mut scanner = crate::scan::Scanner::new(file, position);

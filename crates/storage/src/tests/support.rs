@@ -1,7 +1,7 @@
 //! A small broker's worth of set-up: a disk in memory, one directory, batches that say in
 //! their records which they are.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use highwater_disk::{Disk, FaultyDisk};
@@ -157,12 +157,6 @@ pub(crate) fn read_with(
     Ok(out)
 }
 
-#[expect(dead_code, reason = "used by the tests of damage")]
 pub(crate) fn segment_file(base: i64) -> PathBuf {
     crate::paths::segment_file(&log_path(), Offset(base), "log")
-}
-
-#[expect(dead_code, reason = "used by the tests of damage")]
-pub(crate) fn exists(disk: &FaultyDisk, path: &Path) -> bool {
-    disk.exists(path).unwrap()
 }

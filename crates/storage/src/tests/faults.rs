@@ -1,0 +1,252 @@
+//! Disks that refuse: full, failing, out of descriptors.
+
+use std::sync::Arc;
+
+use highwater_disk::{CrashImage, FaultyDisk};
+use highwater_types::Offset;
+
+use super::support::*;
+use crate::{AppendError, LogConfig, StorageError};
+
+fn running(disk: &FaultyDisk) -> crate::PartitionLog {
+    let log = create(&open_dir(disk), LogConfig::default());
+    append(&log, &["first"], 1);
+    log.flush().unwrap();
+    log
+}
+
+#[test]
+fn a_full_disk_refuses_writes_serves_reads_and_recovers_by_itself() {
+    let disk = FaultyDisk::new();
+    let log = running(&disk);
+    let used: u64 = disk
+        .files()
+        .iter()
+        .map(|path| disk.bytes(path).unwrap().len() as u64)
+        .sum();
+    disk.set_capacity_bytes(Some(used + 30));
+    let error = append_bytes(&log, &plain(&["does not fit"], 2)).unwrap_err();
+    assert!(
+        matches!(error, AppendError::Storage(StorageError::OutOfSpace { .. })),
+        "{error}"
+    );
+    assert!(!log.log_dir().is_offline());
+    assert_eq!(read_all(&log, Offset(0)).unwrap().len(), 1);
+    disk.set_capacity_bytes(None);
+    assert_eq!(append(&log, &["fits"], 3), Offset(1));
+    log.flush().unwrap();
+    let (log, report) = reopen(&disk.crash(CrashImage::Synced), LogConfig::default());
+    assert_eq!((log.log_end(), report.cut), (Offset(2), None));
+}
+
+#[test]
+fn a_failed_write_takes_the_directory_offline() {
+    let disk = FaultyDisk::new();
+    let log = running(&disk);
+    disk.fail_writes_of(Some(".log"));
+    assert!(append_bytes(&log, &plain(&["a"], 2)).is_err());
+    disk.fail_writes_of(None);
+    assert!(log.log_dir().is_offline());
+    let error = append_bytes(&log, &plain(&["a"], 2)).unwrap_err();
+    assert!(
+        matches!(error, AppendError::Storage(StorageError::Offline { .. })),
+        "{error}"
+    );
+    assert!(log.read(Offset(0), Offset(1), 1, true).is_err());
+    assert!(log.flush().is_err());
+}
+
+#[test]
+fn a_failed_sync_is_final_and_nothing_it_covered_counts() {
+    let disk = FaultyDisk::new();
+    let log = running(&disk);
+    append(&log, &["lost"], 2);
+    disk.fail_syncs_of(Some(".log"));
+    assert!(log.flush().is_err());
+    disk.fail_syncs_of(None);
+    assert!(
+        log.flush().is_err(),
+        "a second sync would succeed although the data is gone"
+    );
+    assert_eq!(log.flushed_end(), Offset(1));
+    assert!(log.log_dir().is_offline());
+    let (log, _) = reopen(&disk.crash(CrashImage::Synced), LogConfig::default());
+    assert_eq!(log.log_end(), Offset(1));
+}
+
+#[test]
+fn control_whoever_retries_a_failed_sync_acknowledges_what_is_gone() {
+    let disk = FaultyDisk::new();
+    let log = running(&disk);
+    append(&log, &["lost"], 2);
+    disk.fail_syncs_of(Some(".log"));
+    let file = log
+        .read(Offset(0), Offset(2), 1, true)
+        .unwrap()
+        .unwrap()
+        .file;
+    assert!(file.sync_data().is_err());
+    disk.fail_syncs_of(None);
+    file.sync_data().unwrap();
+    let (log, _) = reopen(&disk.crash(CrashImage::Synced), LogConfig::default());
+    assert_eq!(
+        log.log_end(),
+        Offset(1),
+        "the disk of these tests must drop what failed to sync"
+    );
+}
+
+#[test]
+fn one_directory_fails_and_the_other_goes_on() {
+    let disk = FaultyDisk::new();
+    let failing = running(&disk);
+    let other = FaultyDisk::new();
+    let healthy = running(&other);
+    failing.log_dir().take_offline("pulled out");
+    assert_eq!(failing.log_dir().offline_reason(), Some("pulled out"));
+    assert_eq!(append(&healthy, &["a"], 2), Offset(1));
+}
+
+#[test]
+fn short_writes_make_no_difference() {
+    let disk = FaultyDisk::new();
+    let log = running(&disk);
+    disk.set_short_writes(true);
+    for nth in 1..20 {
+        assert_eq!(append(&log, &["a value of some length"], nth), Offset(nth));
+    }
+    assert_eq!(read_all(&log, Offset(0)).unwrap().len(), 20);
+}
+
+#[test]
+fn a_clock_that_jumps_deletes_nothing() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let config = LogConfig {
+        segment_bytes: 600,
+        retention_ms: Some(30 * 60_000),
+        ..LogConfig::default()
+    };
+    let log = create(&dir, config);
+    let day = 86_400_000;
+    for nth in 0..50 {
+        append(&log, &["a value of some length"], day + nth);
+    }
+    log.flush().unwrap();
+    let now = highwater_types::Now::at(1000, day + 100);
+    assert_eq!(log.retain(now, Offset(50)).unwrap().segments_deleted, 0);
+    let jumped = highwater_types::Now::at(61_000, day + 3_600_000 + 60_100);
+    assert_eq!(log.retain(jumped, Offset(50)).unwrap().segments_deleted, 0);
+    let later = highwater_types::Now::at(3_600_000, day + 3_600_000);
+    assert!(log.retain(later, Offset(50)).unwrap().segments_deleted > 1);
+    assert_eq!(log.log_start(), Offset(50));
+    assert_eq!(append(&log, &["goes on"], day + 3_600_001), Offset(50));
+}
+
+#[test]
+fn size_and_log_start_decide_what_is_kept_and_files_go_after_their_delay() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let config = LogConfig {
+        segment_bytes: 600,
+        retention_ms: None,
+        retention_bytes: Some(2000),
+        file_delete_delay_ms: 100,
+        ..LogConfig::default()
+    };
+    let log = create(&dir, config.clone());
+    for nth in 0..100 {
+        append(&log, &["a value of some length"], nth);
+    }
+    log.flush().unwrap();
+    let before = log.size_bytes();
+    assert_eq!(
+        log.retain(at(1000), Offset(3)).unwrap().segments_deleted,
+        0,
+        "high watermark"
+    );
+    let done = log.retain(at(1000), Offset(100)).unwrap();
+    assert!(done.bytes_deleted > 0 && log.size_bytes() >= 2000);
+    assert_eq!(log.size_bytes(), before - done.bytes_deleted);
+    assert!(read_all(&log, log.log_start()).unwrap().len() as i64 == 100 - log.log_start().0);
+    let deleted = |disk: &FaultyDisk| {
+        disk.files()
+            .iter()
+            .filter(|path| path.to_string_lossy().ends_with(".deleted"))
+            .count()
+    };
+    assert!(deleted(&disk) > 0);
+    assert_eq!(log.remove_due_files(at(1050)).unwrap(), 0);
+    assert!(log.remove_due_files(at(1100)).unwrap() > 0);
+    assert_eq!(deleted(&disk), 0);
+    log.set_config(Arc::new(LogConfig {
+        retention_bytes: None,
+        ..config
+    }));
+    log.advance_log_start(Offset(90)).unwrap();
+    assert!(log.read(Offset(89), Offset(100), 1, true).is_err());
+    log.retain(at(2000), Offset(100)).unwrap();
+    assert_eq!(log.log_start(), Offset(90));
+    assert_eq!(read_all(&log, Offset(90)).unwrap().len(), 10);
+}
+
+#[test]
+fn a_deleted_log_is_gone_and_its_name_is_free() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let log = create(
+        &dir,
+        LogConfig {
+            file_delete_delay_ms: 10,
+            ..LogConfig::default()
+        },
+    );
+    append(&log, &["a"], 1);
+    log.flush().unwrap();
+    dir.persist_flushed_ends().unwrap();
+    log.delete(at(0)).unwrap();
+    assert!(matches!(
+        append_bytes(&log, &plain(&["b"], 1)),
+        Err(AppendError::Storage(StorageError::Deleted(_)))
+    ));
+    assert!(log.flush().is_err() && !dir.is_offline());
+    let new_id = highwater_types::TopicId([8; 16]);
+    let again = dir
+        .create_partition(&tp("t-0"), new_id, Arc::default())
+        .unwrap();
+    assert_eq!(append(&again, &["new"], 1), Offset(0));
+    assert_eq!(dir.remove_due_dirs(at(9)).unwrap(), 0);
+    assert_eq!(dir.remove_due_dirs(at(10)).unwrap(), 1);
+    again.flush().unwrap();
+    let (log, report) = reopen(&disk.crash(CrashImage::Synced), LogConfig::default());
+    assert_eq!((report.topic_id, log.log_end()), (Some(new_id), Offset(1)));
+}
+
+#[test]
+fn a_follower_cuts_where_its_leader_differs_and_the_cut_is_no_loss() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let log = create(&dir, small_segments());
+    for nth in 0..60 {
+        append(&log, &[&format!("old-{nth}")], nth);
+    }
+    log.flush().unwrap();
+    dir.persist_flushed_ends().unwrap();
+    for cut in [55, 30, 7] {
+        log.truncate_to(Offset(cut), at(100)).unwrap();
+        assert_eq!(
+            (log.log_end(), log.flushed_end()),
+            (Offset(cut), Offset(cut))
+        );
+        assert_eq!(read_all(&log, Offset(0)).unwrap().len() as i64, cut);
+        let (after, report) = reopen(&disk.crash(CrashImage::Torn(cut as u64)), small_segments());
+        assert_eq!(report.damaged, vec![], "cut to {cut}");
+        assert!(after.log_end() >= Offset(cut));
+    }
+    assert_eq!(append(&log, &["new-7"], 200), Offset(7));
+    log.flush().unwrap();
+    let read = read_all(&log, Offset(6)).unwrap();
+    assert_eq!(read, [(6, "old-6".to_owned()), (7, "new-7".to_owned())]);
+    log.truncate_to(Offset(0), at(300)).unwrap();
+    assert_eq!(append(&log, &["anew"], 400), Offset(0));
+}
