@@ -1,0 +1,130 @@
+"""What an operator relies on: probes, locks, signals, and a broker that runs out of something."""
+
+import http.client
+import os
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import history, wire
+from harness.broker import find_binary
+from harness.clients import driver
+from harness.waiting import wait_until
+
+pytestmark = pytest.mark.own_broker
+PARTITIONS = 4
+
+
+def get(broker, path):
+    connection = http.client.HTTPConnection("127.0.0.1", broker.admin_port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def create(broker, topic):
+    assert driver("confluent-kafka").admin(broker.bootstrap, "create-topic", topic=topic, partitions=PARTITIONS) == {}
+
+
+def test_probes_and_metrics_answer(own_broker, topic):
+    create(own_broker, topic)
+    assert get(own_broker, "/health/live")[0] == 200
+    assert get(own_broker, "/health/ready")[0] == 200
+    status, text = get(own_broker, "/metrics")
+    assert status == 200 and "# TYPE " in text
+    assert get(own_broker, "/nothing-here")[0] == 404
+
+
+@pytest.mark.allow_log(r"(?i)lock|in use|another")
+def test_a_second_broker_on_the_same_data_is_refused(own_broker, make_broker):
+    second = make_broker(data=own_broker.data)
+    second.start(wait=False)
+    assert second.process.wait(20) != 0
+    assert str(own_broker.data) in second.log_text(), second.log_tail()
+    assert own_broker.is_ready()
+
+
+def test_sigterm_under_load_ends_with_0_and_loses_nothing(own_broker, topic):
+    create(own_broker, topic)
+    load = history.Load(own_broker.bootstrap, topic, PARTITIONS, value_bytes=200).start()
+    for _ in range(3):
+        load.wait_for(300)
+        own_broker.stop()
+        own_broker.start()
+    load.stop()
+    everything = history.read_everything(own_broker.bootstrap, topic, PARTITIONS)
+    history.check(everything, load.snapshot())
+
+
+def test_a_second_signal_ends_at_once(own_broker, topic):
+    create(own_broker, topic)
+    # A client that waits long gives the first signal something to wait for.
+    with wire.Connection(own_broker.bootstrap) as connection:
+        connection.send(wire.frame(wire.fetch(topic, wait_ms=60_000)))
+        own_broker.process.send_signal(signal.SIGTERM)
+        own_broker.process.send_signal(signal.SIGTERM)
+        own_broker.process.wait(5)
+
+
+@pytest.mark.allow_log(r"(?i)clean|recover|paused|stall|late|lag|slow|clock")
+def test_a_stopped_process_goes_on_where_it_was(own_broker, topic):
+    create(own_broker, topic)
+    load = history.Load(own_broker.bootstrap, topic, PARTITIONS).start()
+    load.wait_for(300)
+    own_broker.pause()
+    time.sleep(3)
+    own_broker.process.send_signal(signal.SIGCONT)
+    load.wait_for(300)
+    load.stop()
+    history.check(history.read_everything(own_broker.bootstrap, topic, PARTITIONS), load.snapshot())
+
+
+def cpu_seconds(process_id):
+    values = Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.allow_log(r"(?i)too many open files|descriptor|accept|os error 24|limit")
+def test_a_broker_without_file_descriptors_serves_its_connections_and_does_not_spin(own_broker, topic):
+    create(own_broker, topic)
+    process = own_broker.process.pid
+    batch = wire.Batch().encode()
+    with wire.Connection(own_broker.bootstrap, 30) as good:
+        assert wire.produce_error(good.call(wire.produce(topic, batch)))[0] == 0
+        in_use = len(os.listdir(f"/proc/{process}/fd"))
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (in_use + 20, in_use + 500))
+        others = [wire.Connection(own_broker.bootstrap) for _ in range(60)]
+        began = cpu_seconds(process)
+        for _ in range(100):
+            assert wire.produce_error(good.call(wire.produce(topic, batch)))[0] == 0
+        time.sleep(1)
+        assert cpu_seconds(process) - began < 0.7, "it spins"
+        for other in others:
+            other.socket.close()
+
+    def serves_new_ones():
+        try:
+            with wire.Connection(own_broker.bootstrap, 2) as connection:
+                return topic.encode() in connection.call(wire.metadata(topic))
+        except OSError:
+            return False
+
+    wait_until(serves_new_ones, 30, "a new connection to be served", 0.2)
+
+
+def test_a_bad_setting_is_refused_and_named(tmp_path):
+    binary = find_binary()
+    for setting in ("num.partitons=3", "num.partitions=many"):
+        done = subprocess.run(
+            [binary, "broker", "--set", f"log.dirs={tmp_path}/data", "--set", setting],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20,
+        )
+        assert done.returncode != 0
+        assert setting.split("=")[0] in done.stdout and "num.partitions" in done.stdout, done.stdout
