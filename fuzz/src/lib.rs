@@ -7,6 +7,7 @@ pub mod batches;
 pub mod frames;
 pub mod mutate;
 pub mod requests;
+pub mod responses;
 pub mod seeds;
 
 /// A target and what it may use.
@@ -35,6 +36,12 @@ pub const TARGETS: &[Target] = &[
         seeds: seeds::frames,
         // The least that the wire needs for an element against the most that its structure
         // takes in memory: one unknown tagged field in an otherwise empty structure.
+        memory_bytes_max: |len| 64 * 1024 + 256 * len,
+    },
+    Target {
+        name: "responses",
+        run: responses::run,
+        seeds: seeds::responses,
         memory_bytes_max: |len| 64 * 1024 + 256 * len,
     },
     Target {

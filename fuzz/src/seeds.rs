@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use highwater_protocol::messages::ProduceRequest;
-use highwater_protocol::{decode_request, parse_request_header};
+use highwater_protocol::{
+    Encodable, Request, decode_request, parse_request_header, served, with_request_type,
+};
 use highwater_records::{BatchSpec, Compression, RecordBatchBuilder};
 
 /// The golden requests of `tests/golden`.
@@ -20,6 +22,28 @@ pub fn frames() -> Vec<Vec<u8>> {
     });
     paths.sort();
     paths.iter().flat_map(std::fs::read).collect()
+}
+
+/// An empty response of every API and version, behind the numbers of both.
+pub fn responses() -> Vec<Vec<u8>> {
+    let versions = served()
+        .iter()
+        .flat_map(|range| (range.decodable_min..=range.max).map(|version| (range.key, version)));
+    versions
+        .filter_map(|(key, version)| response(key, version))
+        .collect()
+}
+
+fn response(api_key: i16, version: i16) -> Option<Vec<u8>> {
+    let mut seed = BytesMut::new();
+    seed.put_i16(api_key);
+    seed.put_i16(version);
+    with_request_type!(
+        api_key,
+        M => <M as Request>::Response::default().encode(&mut seed, version).ok()?,
+        _ => return None
+    );
+    Some(seed.to_vec())
 }
 
 /// The batches of the golden Produce requests, and one of our own for every codec.
