@@ -20,8 +20,10 @@ pub use configs::{
     ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource, ConfigSynonym,
     ResourceKind,
 };
+pub(crate) use group_offsets::Committer;
 pub use group_offsets::{CommittedOffset, OffsetToCommit};
 pub use groups::{GroupDescription, GroupListing, GroupMember};
+pub(crate) use groups::{decode_assignment, has_plausible_count};
 pub use log_offsets::{FoundOffset, IsolationLevel, OffsetSpec};
 pub use producers::{ActiveProducer, TransactionListing};
 pub use topics::{CreatedTopic, NewTopic};

@@ -3,7 +3,7 @@
 mod cluster_info;
 mod completions;
 mod config;
-mod consume;
+pub(crate) mod consume;
 mod group;
 mod log_dump;
 mod produce;
@@ -141,8 +141,8 @@ pub(crate) struct Confirmation {
 }
 
 /// Complains about each entry that failed; the command fails if any did.
-pub(crate) fn settle(failures: Vec<String>) -> Result<(), CommandError> {
-    for failure in &failures {
+pub(crate) fn settle(failures: &[String]) -> Result<(), CommandError> {
+    for failure in failures {
         complain(failure);
     }
     if failures.is_empty() {

@@ -1,6 +1,7 @@
 //! The `highwater` binary: the broker, and the commands that administer any Kafka cluster.
 
 mod broker_command;
+mod bytes_json;
 mod commands;
 mod config_command;
 mod connect;

@@ -130,6 +130,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Writes `2026-11-21T10:00:00.000Z`.
+#[cfg(test)]
 pub(crate) fn moment_text(ms: i64) -> String {
     let days = ms.div_euclid(MS_PER_DAY);
     let in_day_ms = ms.rem_euclid(MS_PER_DAY);

@@ -137,7 +137,7 @@ fn log_dir(dir: LogDirDescription) -> LogDir {
     }
 }
 
-fn quorum(described: QuorumDescription) -> Quorum {
+fn quorum(described: &QuorumDescription) -> Quorum {
     Quorum {
         leader: described.leader.map(BrokerId::get),
         leader_epoch: described.leader_epoch.get(),
@@ -203,7 +203,9 @@ async fn describe(admin: &Admin) -> Result<InfoReport, CommandError> {
     Ok(InfoReport {
         cluster_id: cluster.cluster_id,
         brokers,
-        quorum: optional(admin.describe_quorum().await)?.map(quorum),
+        quorum: optional(admin.describe_quorum().await)?
+            .as_ref()
+            .map(quorum),
         totals: totals(admin.list_topics().await?.values()),
     })
 }

@@ -117,7 +117,7 @@ pub(crate) async fn run(args: &DeleteArgs, connect: &ConnectArgs) -> Result<(), 
         let error = row.error.as_ref()?;
         Some(format!("group {}: {}", row.group, error.text()))
     });
-    let failures = failures.collect();
+    let failures: Vec<_> = failures.collect();
     let topics = args.topics.iter().map(ToString::to_string).collect();
     print(
         &DeleteReport {
@@ -126,6 +126,6 @@ pub(crate) async fn run(args: &DeleteArgs, connect: &ConnectArgs) -> Result<(), 
         },
         connect.format,
     )?;
-    settle(failures)?;
+    settle(&failures)?;
     confirmed(&args.confirmation)
 }

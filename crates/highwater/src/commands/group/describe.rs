@@ -231,7 +231,7 @@ pub(crate) async fn run(args: &DescribeArgs, connect: &ConnectArgs) -> Result<()
         }
     }
     print(&DescribeReport { groups }, connect.format)?;
-    settle(failures)
+    settle(&failures)
 }
 
 #[cfg(test)]
@@ -242,8 +242,7 @@ mod tests {
     use highwater_client::GroupMember;
     use highwater_types::LeaderEpoch;
 
-    #[test]
-    fn the_report_joins_members_offsets_and_lag() {
+    fn described() -> Described {
         let partition = |text| TopicPartition::from_dir_name(text).unwrap();
         let group = GroupDescription {
             id: "billing".to_owned(),
@@ -265,10 +264,14 @@ mod tests {
         };
         let committed = BTreeMap::from([(partition("orders-0"), commit)]);
         let ends = BTreeMap::from([(partition("orders-0"), 10), (partition("orders-1"), 4)]);
-        let described = join(group, "127.0.0.1:9092".to_owned(), &committed, &ends);
+        join(group, "127.0.0.1:9092".to_owned(), &committed, &ends)
+    }
+
+    #[test]
+    fn the_report_joins_members_offsets_and_lag() {
         check(
             &DescribeReport {
-                groups: vec![described],
+                groups: vec![described()],
             },
             &expect![[r#"
                 group billing, Stable, assignor range, coordinator 127.0.0.1:9092, 1 members, lag 3

@@ -178,7 +178,7 @@ pub(crate) async fn run(args: &ResetArgs, connect: &ConnectArgs) -> Result<(), C
             error.text()
         ))
     });
-    let failures = failures.collect();
+    let failures: Vec<_> = failures.collect();
     print(
         &ResetReport {
             group: args.group.clone(),
@@ -186,6 +186,6 @@ pub(crate) async fn run(args: &ResetArgs, connect: &ConnectArgs) -> Result<(), C
         },
         connect.format,
     )?;
-    settle(failures)?;
+    settle(&failures)?;
     confirmed(&args.confirmation)
 }

@@ -110,7 +110,7 @@ pub(crate) async fn run(args: &CreateArgs, connect: &ConnectArgs) -> Result<(), 
         },
         connect.format,
     )?;
-    settle(failures)
+    settle(&failures)
 }
 
 #[cfg(test)]

@@ -100,8 +100,8 @@ pub(crate) async fn run(args: &DeleteArgs, connect: &ConnectArgs) -> Result<(), 
         let error = row.error.as_ref()?;
         Some(format!("topic {}: {}", row.name, error.text()))
     });
-    let failures = failures.collect();
+    let failures: Vec<_> = failures.collect();
     print(&DeleteReport { topics: rows }, connect.format)?;
-    settle(failures)?;
+    settle(&failures)?;
     confirmed(&args.confirmation)
 }

@@ -188,7 +188,7 @@ pub(crate) async fn run(args: &DescribeArgs, connect: &ConnectArgs) -> Result<()
         }
     }
     print(&DescribeReport { topics }, connect.format)?;
-    settle(failures)
+    settle(&failures)
 }
 
 #[cfg(test)]

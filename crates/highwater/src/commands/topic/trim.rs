@@ -110,12 +110,12 @@ pub(crate) async fn run(args: &TrimArgs, connect: &ConnectArgs) -> Result<(), Co
             error.text()
         ))
     });
-    let failures = failures.collect();
+    let failures: Vec<_> = failures.collect();
     let report = TrimReport {
         topic: args.topic.to_string(),
         partitions: rows,
     };
     print(&report, connect.format)?;
-    settle(failures)?;
+    settle(&failures)?;
     confirmed(&args.confirmation)
 }
