@@ -153,6 +153,8 @@ impl ClassicGroup {
         mut request: JoinRequest,
         id: &MemberId,
     ) {
+        // An id is taken only if the driver's random text was used before; its holder gives way.
+        self.drop_member(step, id);
         let protocols = std::mem::take(&mut request.protocols);
         let mut member = Member::joining(id.clone(), &request, protocols);
         member.is_new = true;
@@ -164,7 +166,6 @@ impl ClassicGroup {
         }
         self.members.insert(member);
         self.leader.get_or_insert_with(|| id.clone());
-        self.pending_joins.remove(id);
         self.park_join(step, waiter, id);
         step.schedule(self.session_timer(id), NEW_MEMBER_JOIN_TIMEOUT_MS);
         match self.state {
