@@ -1,5 +1,6 @@
 //! Scenarios and properties of whole shards.
 
+mod expiry;
 mod foreign_logs;
 mod leaving;
 mod limits;
