@@ -25,5 +25,6 @@ pub use kafka_protocol::protocol::{
 };
 pub use requests::ServedRequest;
 pub use served::{ApiRange, api_name, range, served};
+pub use shape::consumer_protocol;
 pub use shape::{DecodeError, ShapeError, check_request, decode_request, decode_response};
 pub use uuid::Uuid;

@@ -2,7 +2,7 @@
 //!
 //! The codec reserves room for as many elements as an array declares, so a frame of a dozen
 //! bytes could ask for gigabytes. Before a body is decoded, the walker here goes over it by
-//! the [schema](schema) of its API and version: each count must fit into the bytes that remain
+//! the schema of its API and version: each count must fit into the bytes that remain
 //! if every element were as small as it can be, each string, byte field and tagged field must
 //! end within the body, and all arrays together stay under [`REQUEST_ELEMENTS_MAX`]. It
 //! allocates nothing, and record bytes are stepped over, not read.
@@ -10,6 +10,7 @@
 //! The same holds for what a client of this project reads from a broker, which it has no more
 //! reason to trust.
 
+pub mod consumer_protocol;
 mod notation;
 mod responses;
 mod schema;
