@@ -536,5 +536,10 @@ fn is_old(
         (Some(first), Some(max_time)) => max_time.saturating_sub(first),
         _ => now.wall_ms.saturating_sub(writer.segment_made_ms),
     };
-    active.size() > 0 && waited > config.segment_ms.saturating_sub(writer.jitter_ms)
+    let span_ms = match config.compact {
+        // The active segment is never compacted, so it must not stay active longer than that.
+        true => config.segment_ms.min(config.max_compaction_lag_ms),
+        false => config.segment_ms,
+    };
+    active.size() > 0 && waited > span_ms.saturating_sub(writer.jitter_ms)
 }

@@ -137,6 +137,7 @@ pub struct PartitionLog {
     pub(crate) writer: Mutex<Writer>,
     pub(crate) view: Mutex<View>,
     pub(crate) flushing: Mutex<()>,
+    pub(crate) cleaning: Mutex<()>,
     pub(crate) size_bytes: AtomicU64,
 }
 
@@ -184,6 +185,7 @@ impl PartitionLog {
             writer: Mutex::new(writer),
             view: Mutex::new(view),
             flushing: Mutex::new(()),
+            cleaning: Mutex::new(()),
             size_bytes: AtomicU64::new(size_bytes),
         }
     }

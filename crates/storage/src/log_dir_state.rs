@@ -165,7 +165,6 @@ impl LogDir {
     }
 
     /// Up to where a log has been compacted.
-    #[expect(dead_code, reason = "compaction asks for it")]
     pub(crate) fn cleaner_offset(&self, tp: &TopicPartition) -> Option<Offset> {
         self.cleaner_offsets.lock().get(tp).copied()
     }

@@ -286,7 +286,6 @@ impl ProducerTable {
 
     /// Last data offset of each producer, or `None` where only a marker is known: the batches
     /// that compaction must not remove.
-    #[expect(dead_code, reason = "compaction asks for it")]
     pub(crate) fn last_data_offsets(&self) -> HashMap<ProducerId, (Option<Offset>, ProducerEpoch)> {
         let last = |state: &ProducerState| state.batches.last().map(|batch| batch.last_offset);
         let entries = self.producers.iter();

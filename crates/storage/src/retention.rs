@@ -144,7 +144,9 @@ impl PartitionLog {
         writer.epochs.truncate_start(self.log_start());
         self.note_flushed();
         for segment in doomed {
-            segment.unpin();
+            // Readers that hold the segment keep its file.
+            let dir = self.path();
+            drop(segment.pin(self.place(&dir), highwater_disk::OpenMode::ReadWrite));
             self.rename_for_removal(writer, segment.base, now)?;
         }
         self.write_epochs(writer)

@@ -1,6 +1,7 @@
 //! Logs from the outside, on a disk in memory.
 
 mod basics;
+mod compaction;
 mod crash_points;
 mod damage;
 mod faults;

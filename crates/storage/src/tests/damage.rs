@@ -26,8 +26,11 @@ fn stopped(clean: bool) -> FaultyDisk {
     disk.crash(CrashImage::Synced)
 }
 
+/// Records by offset and ranges of offsets that cannot be read.
+type ReadAndGaps = (Vec<(i64, String)>, Vec<(i64, i64)>);
+
 /// Reads like a consumer that steps over damage, and gives what it could read and the gaps.
-fn read_around(log: &crate::PartitionLog) -> (Vec<(i64, String)>, Vec<(i64, i64)>) {
+fn read_around(log: &crate::PartitionLog) -> ReadAndGaps {
     let (mut read, mut gaps) = (Vec::new(), Vec::new());
     let mut from = log.log_start();
     while from < log.log_end() {

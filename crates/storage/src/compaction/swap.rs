@@ -1,0 +1,102 @@
+//! Putting a compacted segment in the place of those it was made from.
+//!
+//! `.cleaned` is work in progress and is thrown away after a crash. `.swap` is whole and on
+//! disk: a start that finds it carries the replacement out. The old files go only after the
+//! `.swap` name is durable, so at every moment the disk holds the old records or the new ones.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use highwater_disk::OpenMode;
+use highwater_types::Now;
+
+use crate::active_index::ActiveIndex;
+use crate::error::StorageError;
+use crate::log::{PartitionLog, Writer};
+use crate::paths;
+use crate::read::write_index_files;
+use crate::segment::Segment;
+
+impl PartitionLog {
+    /// Replaces a group of segments by the one that was written from them. Returns `false`, and
+    /// changes nothing, if the group is no longer in the log as it was.
+    pub(super) fn swap_in(
+        &self,
+        group: &[Arc<Segment>],
+        size: u64,
+        index: &ActiveIndex,
+        now: Now,
+    ) -> Result<bool, StorageError> {
+        let mut writer = self.writer.lock();
+        self.check_usable()?;
+        let dir = self.path();
+        let Some(first) = group.first() else {
+            return Ok(true);
+        };
+        let log = paths::segment_file(&dir, first.base, paths::LOG);
+        let is_unchanged = {
+            let view = self.view.lock();
+            view.segments.windows(group.len()).any(|window| {
+                window
+                    .iter()
+                    .zip(group)
+                    .all(|(now, then)| Arc::ptr_eq(now, then))
+            })
+        };
+        if !is_unchanged {
+            let cleaned = paths::with_suffix(&log, paths::CLEANED);
+            let removed = self.dir.disk.remove(&cleaned);
+            removed.map_err(|source| self.judge(StorageError::io(&cleaned, source)))?;
+            return Ok(false);
+        }
+        // Readers that hold an old segment keep its file, whatever its name will stand for.
+        for segment in group {
+            segment.pin(self.place(&dir), OpenMode::ReadWrite)?;
+        }
+        self.swap_files(&mut writer, group, index, now)
+            .map_err(|error| self.judge(error))?;
+        let fresh = Arc::new(Segment::new(first.base, size, 0));
+        fresh.state.lock().max_timestamp = Some(index.max_timestamp);
+        let mut view = self.view.lock();
+        let Some(at) = view
+            .segments
+            .iter()
+            .position(|segment| Arc::ptr_eq(segment, first))
+        else {
+            return Ok(false);
+        };
+        view.segments.splice(at..at + group.len(), [fresh]);
+        drop(view);
+        let before: u64 = group.iter().map(|segment| segment.size()).sum();
+        self.size_bytes.fetch_add(size, Ordering::AcqRel);
+        self.size_bytes.fetch_sub(before, Ordering::AcqRel);
+        Ok(true)
+    }
+
+    fn swap_files(
+        &self,
+        writer: &mut Writer,
+        group: &[Arc<Segment>],
+        index: &ActiveIndex,
+        now: Now,
+    ) -> Result<(), StorageError> {
+        let (disk, dir) = (&*self.dir.disk, self.path());
+        let Some((first, others)) = group.split_first() else {
+            return Ok(());
+        };
+        let io = |source| StorageError::io(&dir, source);
+        let log = paths::segment_file(&dir, first.base, paths::LOG);
+        let swap = paths::with_suffix(&log, paths::SWAP);
+        disk.rename(&paths::with_suffix(&log, paths::CLEANED), &swap)
+            .map_err(io)?;
+        // DURABILITY: from here on a start finds the new segment and finishes the replacement.
+        disk.sync_dir(&dir).map_err(io)?;
+        for segment in others {
+            self.rename_for_removal(writer, segment.base, now)?;
+        }
+        disk.rename(&swap, &log).map_err(io)?;
+        write_index_files(disk, &dir, first.base, index)?;
+        // DURABILITY: the next group may drop tombstones that still hide records of this one.
+        disk.sync_dir(&dir).map_err(io)
+    }
+}
