@@ -22,8 +22,8 @@ pub use configs::{
 };
 pub(crate) use group_offsets::Committer;
 pub use group_offsets::{CommittedOffset, OffsetToCommit};
+pub(crate) use groups::decode_assignment;
 pub use groups::{GroupDescription, GroupListing, GroupMember};
-pub(crate) use groups::{decode_assignment, has_plausible_count};
 pub use log_offsets::{FoundOffset, IsolationLevel, OffsetSpec};
 pub use producers::{ActiveProducer, TransactionListing};
 pub use topics::{CreatedTopic, NewTopic};

@@ -27,6 +27,10 @@ macro_rules! apis {
             const NAME: &'static str = stringify!($key);
             const VERSIONS: RangeInclusive<i16> = $versions;
         })*
+
+        /// Every API with its versions, for tests over all of them.
+        #[cfg(test)]
+        const ALL: &[(ApiKey, RangeInclusive<i16>)] = &[$((ApiKey::$key, $versions)),*];
     };
 }
 
@@ -108,7 +112,23 @@ impl ServedVersions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use highwater_protocol::ShapeError;
     use highwater_protocol::messages::{FetchRequest, ProduceRequest};
+
+    #[test]
+    fn the_shape_of_every_answer_is_known() {
+        for (key, versions) in ALL {
+            for version in versions.clone() {
+                let measured =
+                    highwater_protocol::shape::measure_response(*key as i16, version, &[]);
+                let known = !matches!(
+                    measured,
+                    Err(ShapeError::NotServed { .. } | ShapeError::UnsupportedVersion { .. })
+                );
+                assert!(known, "{key:?} {version}");
+            }
+        }
+    }
 
     #[test]
     fn the_highest_version_in_common_is_picked() {

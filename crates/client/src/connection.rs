@@ -36,9 +36,6 @@ pub struct ConnectionOptions {
     /// Limit of resolving, connecting and negotiating together.
     pub connect_timeout: Duration,
     /// A response frame above this length ends the connection.
-    ///
-    /// The generated decoders size their arrays by the counts that a response declares, so a
-    /// broker is trusted not to lie about counts; this limit bounds what it may send.
     pub response_bytes_max: u32,
 }
 

@@ -1,8 +1,8 @@
 //! Requests as frames, and frames as responses.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use highwater_protocol::messages::{RequestHeader, ResponseHeader};
-use highwater_protocol::{Decodable, Encodable, StrBytes};
+use highwater_protocol::messages::RequestHeader;
+use highwater_protocol::{Encodable, StrBytes, parse_response_header};
 
 use crate::{Api, ClientError};
 
@@ -47,8 +47,9 @@ pub(crate) fn encode_request<R: Api>(
     Ok(frame.freeze())
 }
 
-/// Decodes a frame without its length. Bytes that are left over are an error: they mean that
-/// the two sides disagree about the version.
+/// Decodes a frame without its length. Every count and length that the broker declares is
+/// compared with the bytes that are there before anything is allocated for it. Bytes that are
+/// left over are an error: they mean that the two sides disagree about the version.
 pub(crate) fn decode_response<R: Api>(
     mut frame: Bytes,
     version: i16,
@@ -57,10 +58,10 @@ pub(crate) fn decode_response<R: Api>(
         what: R::NAME,
         reason,
     };
-    let header_version = R::KEY.response_header_version(version);
-    ResponseHeader::decode(&mut frame, header_version).map_err(|e| malformed(e.to_string()))?;
-    let response =
-        R::Response::decode(&mut frame, version).map_err(|e| malformed(e.to_string()))?;
+    let key = R::KEY as i16;
+    parse_response_header(key, version, &mut frame).map_err(|e| malformed(e.to_string()))?;
+    let response = highwater_protocol::decode_response(key, version, &mut frame)
+        .map_err(|e| malformed(e.to_string()))?;
     if frame.has_remaining() {
         return Err(malformed(format!("{} bytes too many", frame.remaining())));
     }

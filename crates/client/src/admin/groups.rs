@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_util::future::join_all;
-use highwater_protocol::Decodable;
+use highwater_protocol::consumer_protocol;
 use highwater_protocol::messages::describe_groups_response::DescribedGroupMember;
 use highwater_protocol::messages::{
-    ConsumerProtocolAssignment, DeleteGroupsRequest, DescribeGroupsRequest, GroupId,
-    ListGroupsRequest,
+    DeleteGroupsRequest, DescribeGroupsRequest, GroupId, ListGroupsRequest,
 };
 use highwater_types::{PartitionIndex, TopicName, TopicPartition};
 
@@ -58,18 +57,13 @@ pub struct GroupDescription {
     pub members: Vec<GroupMember>,
 }
 
-/// Reads what the leader of a group of consumers handed out; `None` if it is not that.
+/// Reads what the leader of a group of consumers handed out; `None` if it is not that. No bytes
+/// at all are no partitions.
 pub(crate) fn decode_assignment(bytes: &Bytes) -> Option<Vec<TopicPartition>> {
-    const VERSION_MAX: i16 = 3;
-    let mut bytes = bytes.clone();
-    if bytes.remaining() < 2 {
-        return bytes.is_empty().then(Vec::new);
+    if bytes.is_empty() {
+        return Some(Vec::new());
     }
-    let version = bytes.get_i16().clamp(0, VERSION_MAX);
-    if !has_plausible_count(&bytes) {
-        return None;
-    }
-    let assignment = ConsumerProtocolAssignment::decode(&mut bytes, version).ok()?;
+    let assignment = consumer_protocol::decode_assignment(bytes).ok()?;
     let mut partitions = Vec::new();
     for topic in assignment.assigned_partitions {
         let name = TopicName::new(&topic.topic).ok()?;
@@ -77,13 +71,6 @@ pub(crate) fn decode_assignment(bytes: &Bytes) -> Option<Vec<TopicPartition>> {
         partitions.extend(indexes.map(|index| TopicPartition::new(name.clone(), index)));
     }
     Some(partitions)
-}
-
-/// The bytes come from another member, whom nobody checks: a count that the rest of the bytes
-/// cannot hold must not size an array.
-pub(crate) fn has_plausible_count(bytes: &[u8]) -> bool {
-    let count = bytes.first_chunk().map(|count| i32::from_be_bytes(*count));
-    count.is_some_and(|count| usize::try_from(count).is_ok_and(|count| count <= bytes.len()))
 }
 
 fn member(protocol_type: &str, member: &DescribedGroupMember) -> GroupMember {

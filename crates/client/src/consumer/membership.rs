@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use highwater_protocol::messages::consumer_protocol_assignment::TopicPartition as WirePartitions;
 use highwater_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use highwater_protocol::messages::leave_group_request::MemberIdentity;
@@ -13,14 +13,14 @@ use highwater_protocol::messages::{
     ConsumerProtocolAssignment, ConsumerProtocolSubscription, GroupId, HeartbeatRequest,
     JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest,
 };
-use highwater_protocol::{Decodable, Encodable, StrBytes};
+use highwater_protocol::{Encodable, StrBytes, consumer_protocol};
 use highwater_types::{TopicName, TopicPartition};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::join_deadline;
 use super::range::{self, Subscriber};
-use crate::admin::{Committer, decode_assignment, has_plausible_count};
+use crate::admin::{Committer, decode_assignment};
 use crate::client::wire_topic;
 use crate::{Admin, AutoCreate, Client, ClientError, Deadline, Lane, ResponseCode, Target};
 
@@ -392,16 +392,7 @@ fn embedded<M: Encodable>(message: &M) -> Result<Bytes, ClientError> {
 }
 
 fn decode_subscription(bytes: &Bytes) -> Option<BTreeSet<TopicName>> {
-    let mut bytes = bytes.clone();
-    if bytes.remaining() < 2 {
-        return None;
-    }
-    bytes.advance(2);
-    if !has_plausible_count(&bytes) {
-        return None;
-    }
-    // Later versions only add fields behind the topics, and the topics are all we need.
-    let subscription = ConsumerProtocolSubscription::decode(&mut bytes, 0).ok()?;
+    let subscription = consumer_protocol::decode_subscription(bytes).ok()?;
     subscription
         .topics
         .iter()
