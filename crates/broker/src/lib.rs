@@ -1,1 +1,26 @@
-//! Request handlers, partitions, coordinators and configuration of the broker.
+//! The broker: request handlers, partitions, coordinators, and what holds them together.
+//!
+//! [`RunningBroker::start`] opens the data, recovers it, and serves; everything else here is
+//! reached through it. `data` joins storage and replication into partitions, `handlers` has one
+//! file per API, `coordinator` drives the group machines, `broker` follows the metadata image.
+
+mod background;
+mod broker;
+mod clock;
+mod config_rules;
+mod coordinator;
+mod data;
+mod features;
+mod handlers;
+mod log_config;
+mod metadata_store;
+mod metrics;
+mod producer_ids;
+mod service;
+mod startup;
+mod views;
+
+pub use metadata_store::MetadataError;
+pub use metrics::MetricsSnapshot;
+pub use startup::{RunningBroker, StartError, StartReport};
+pub use views::{BrokerView, GroupView, PartitionView};

@@ -120,7 +120,10 @@ impl Reservation {
     pub(crate) fn split(&mut self, bytes: usize) -> Self {
         let moved = bytes.min(self.bytes);
         self.bytes -= moved;
-        Self { budget: Arc::clone(&self.budget), bytes: moved }
+        Self {
+            budget: Arc::clone(&self.budget),
+            bytes: moved,
+        }
     }
 
     /// Gives back what is above `bytes`.
@@ -159,7 +162,10 @@ mod tests {
         let mut large = Reservation::empty(Arc::clone(&budget));
         assert!(large.grow_to(80_000, &waker));
         let mut other = Reservation::empty(Arc::clone(&budget));
-        assert!(!other.grow_to(20_000, &waker), "the rest is kept for small takes");
+        assert!(
+            !other.grow_to(20_000, &waker),
+            "the rest is kept for small takes"
+        );
         assert!(other.grow_to(10_000, &waker));
         drop(large);
         assert!(flag.0.load(Ordering::SeqCst));

@@ -76,7 +76,8 @@ impl<S: Service> Connection<S> {
             Reply::Close => return false,
             Reply::Now(response) if self.pending.is_empty() => self.writer.push(response),
             Reply::Now(response) => {
-                self.pending.push_back(Box::pin(std::future::ready(Some(response))));
+                self.pending
+                    .push_back(Box::pin(std::future::ready(Some(response))));
             }
             Reply::Later(future) => self.pending.push_back(future),
         }
@@ -162,7 +163,8 @@ impl<S: Service> Connection<S> {
             return Turn::End;
         }
         held_back |= !self.may_read();
-        self.shared.frame_open(now_ms, self.reader.is_mid_frame() && self.may_read());
+        self.shared
+            .frame_open(now_ms, self.reader.is_mid_frame() && self.may_read());
         self.shared.set_busy(!self.pending.is_empty());
         match self.flush(cx, now_ms) {
             Poll::Ready(Err(error)) => {
@@ -185,7 +187,8 @@ impl<S: Service> Connection<S> {
         if written > 0 {
             self.shared.touch(now_ms);
         }
-        self.shared.stalled(now_ms, outcome.is_pending(), written > 0);
+        self.shared
+            .stalled(now_ms, outcome.is_pending(), written > 0);
         outcome
     }
 }

@@ -64,13 +64,18 @@ impl Reader {
         let announced = i32::from_be_bytes(*prefix);
         match usize::try_from(announced) {
             Ok(len) if len <= self.limit => Ok(Some(len)),
-            _ => Err(InboundError::FrameLength { announced, limit: self.limit }),
+            _ => Err(InboundError::FrameLength {
+                announced,
+                limit: self.limit,
+            }),
         }
     }
 
     /// A frame that is already whole in the buffer.
     fn cut(&mut self) -> Result<Option<Frame>, InboundError> {
-        let Some(len) = self.announced()? else { return Ok(None) };
+        let Some(len) = self.announced()? else {
+            return Ok(None);
+        };
         if self.buffer.len() < LENGTH_BYTES + len {
             return Ok(None);
         }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -51,7 +52,12 @@ impl BoundListener {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in tokio::net::lookup_host((host, port)).await.map_err(fail)? {
             match Self::bind_address(address) {
-                Ok(inner) => return Ok(Self { name: name.into(), inner }),
+                Ok(inner) => {
+                    return Ok(Self {
+                        name: name.into(),
+                        inner,
+                    });
+                }
                 Err(error) => last = error,
             }
         }
@@ -103,7 +109,7 @@ impl<S: Service> Clone for Server<S> {
 pub struct ServerHandle {
     registry: Arc<Registry>,
     config: Arc<watch::Sender<NetConfig>>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// Serves these listeners until the handle is shut down or dropped.
@@ -132,7 +138,11 @@ pub fn serve<S: Service>(
             swept.sweep(&limits.borrow());
         }
     }));
-    ServerHandle { registry, config, tasks }
+    ServerHandle {
+        registry,
+        config,
+        tasks: Mutex::new(tasks),
+    }
 }
 
 impl ServerHandle {
@@ -148,13 +158,17 @@ impl ServerHandle {
 
     /// Accepts no more, lets every connection answer what it has read, and ends. Returns the
     /// number of connections that did not finish before the deadline and were cut off.
-    pub async fn shut_down(mut self, deadline: Duration) -> usize {
-        for task in self.tasks.drain(..) {
+    pub async fn shut_down(&self, deadline: Duration) -> usize {
+        for task in self.tasks.lock().drain(..) {
             task.abort();
         }
         self.registry.order_all(Order::Drain);
         let drained = tokio::time::timeout(deadline, self.wait_until_empty()).await;
-        let left = if drained.is_ok() { 0 } else { self.registry.open() };
+        let left = if drained.is_ok() {
+            0
+        } else {
+            self.registry.open()
+        };
         self.registry.order_all(Order::Abort);
         left
     }
@@ -172,7 +186,7 @@ impl ServerHandle {
 
 impl Drop for ServerHandle {
     fn drop(&mut self) {
-        for task in &self.tasks {
+        for task in self.tasks.get_mut().drain(..) {
             task.abort();
         }
     }
@@ -196,10 +210,14 @@ async fn accept<S: Service>(listener: BoundListener, server: Server<S>) {
 
 fn is_exhaustion(error: &io::Error) -> bool {
     let number = error.raw_os_error().unwrap_or_default();
-    [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE, rustix::io::Errno::NOBUFS]
-        .iter()
-        .chain(&[rustix::io::Errno::NOMEM])
-        .any(|errno| errno.raw_os_error() == number)
+    [
+        rustix::io::Errno::MFILE,
+        rustix::io::Errno::NFILE,
+        rustix::io::Errno::NOBUFS,
+    ]
+    .iter()
+    .chain(&[rustix::io::Errno::NOMEM])
+    .any(|errno| errno.raw_os_error() == number)
 }
 
 async fn wait_for_room<S: Service>(server: &Server<S>) {
@@ -227,7 +245,11 @@ fn admit<S: Service>(stream: TcpStream, peer: SocketAddr, listener: &Arc<str>, s
     if let Err(error) = set_options(&stream, &config) {
         tracing::debug!(client = %peer, %error, "socket options could not be set");
     }
-    let info = ConnectionInfo { id: entry.0, peer, listener: Arc::clone(listener) };
+    let info = ConnectionInfo {
+        id: entry.0,
+        peer,
+        listener: Arc::clone(listener),
+    };
     let state = server.service.connected(info);
     tokio::spawn(Connection::new(
         stream,

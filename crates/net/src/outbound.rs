@@ -71,7 +71,11 @@ impl Writer {
     fn write_some(&mut self, stream: &TcpStream) -> io::Result<usize> {
         let sent = match self.queue.front_mut() {
             None => return Ok(0),
-            Some(Piece::File { source, position, len }) => {
+            Some(Piece::File {
+                source,
+                position,
+                len,
+            }) => {
                 let sent = send_file(stream, source.as_ref(), *position, *len)?;
                 *position += sent as u64;
                 *len -= sent;
@@ -98,7 +102,9 @@ impl Writer {
         let sent = stream.try_write_vectored(&slices[..count])?;
         let mut left = sent;
         while left > 0 {
-            let Some(Piece::Bytes(bytes)) = self.queue.front_mut() else { break };
+            let Some(Piece::Bytes(bytes)) = self.queue.front_mut() else {
+                break;
+            };
             if bytes.len() > left {
                 bytes.advance(left);
                 break;
@@ -133,9 +139,16 @@ fn send_file(
             stream.try_write(&bytes)?
         }
     };
-    if sent == 0 { Err(short_file()) } else { Ok(sent) }
+    if sent == 0 {
+        Err(short_file())
+    } else {
+        Ok(sent)
+    }
 }
 
 fn short_file() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "a file ended within the range that was promised")
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "a file ended within the range that was promised",
+    )
 }

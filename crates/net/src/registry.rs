@@ -99,10 +99,16 @@ impl Shared {
     /// Why this connection should be ended now, if it should.
     fn overdue(&self, now_ms: u64, config: &NetConfig) -> Option<&'static str> {
         let past = |since: u64, limit: u64| since != 0 && now_ms.saturating_sub(since) > limit;
-        if past(self.frame_since_ms.load(Ordering::Relaxed), config.frame_ms_max) {
+        if past(
+            self.frame_since_ms.load(Ordering::Relaxed),
+            config.frame_ms_max,
+        ) {
             return Some("a frame was not sent whole in time");
         }
-        if past(self.stalled_since_ms.load(Ordering::Relaxed), config.stalled_write_ms_max) {
+        if past(
+            self.stalled_since_ms.load(Ordering::Relaxed),
+            config.stalled_write_ms_max,
+        ) {
             return Some("the peer does not take its responses");
         }
         let idle = now_ms.saturating_sub(self.active_ms.load(Ordering::Relaxed));

@@ -81,7 +81,9 @@ pub struct Response {
 impl Response {
     /// A response that is all in memory.
     pub fn from_bytes(bytes: Bytes) -> Self {
-        Self { pieces: vec![Piece::Bytes(bytes)] }
+        Self {
+            pieces: vec![Piece::Bytes(bytes)],
+        }
     }
 }
 

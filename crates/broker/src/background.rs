@@ -1,0 +1,241 @@
+//! Work that no client waits for: checkpoints, retention, compaction, expiry.
+//!
+//! One thread, because all of it waits for the same disks and none of it is urgent. Each job
+//! has its own interval and looks at all partitions in turn.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use highwater_storage::CompactionLimits;
+use highwater_types::{Offset, TopicPartition};
+use parking_lot::{Condvar, Mutex};
+
+use crate::broker::Broker;
+use crate::data::Partition;
+
+/// How often it is written down what is flushed: what a crash may cost of the certainty which
+/// damage is rot and which a torn tail.
+const FLUSHED_ENDS_EVERY_MS: u64 = 200;
+
+/// The thread, and how to end it.
+pub(crate) struct Background {
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Stop {
+    asked: Mutex<bool>,
+    bell: Condvar,
+    now: AtomicBool,
+}
+
+/// When each job is due.
+struct Due {
+    checkpoints_ms: u64,
+    retention_ms: u64,
+    compaction_ms: u64,
+    expiry_ms: u64,
+    flush_ms: u64,
+}
+
+impl Background {
+    /// Starts the thread.
+    pub(crate) fn start(broker: Arc<Broker>) -> std::io::Result<Self> {
+        let stop = Arc::new(Stop::default());
+        let told = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name("background".to_owned())
+            .spawn(move || run(&broker, &told))?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// Ends the thread after the step it is in; blocks.
+    pub(crate) fn stop(mut self) {
+        self.stop.now.store(true, Ordering::Release);
+        *self.stop.asked.lock() = true;
+        self.stop.bell.notify_all();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the background thread panicked");
+        }
+    }
+}
+
+fn run(broker: &Arc<Broker>, stop: &Stop) {
+    let start_ms = broker.clock.now().mono_ms;
+    let config = broker.config();
+    let mut due = Due {
+        checkpoints_ms: start_ms + config.replication.high_watermark_checkpoint_interval_ms,
+        retention_ms: start_ms + config.log.initial_task_delay_ms,
+        compaction_ms: start_ms + config.cleaner.backoff_ms,
+        expiry_ms: start_ms + config.producer_state.expiration_check_interval_ms,
+        flush_ms: start_ms + 1000,
+    };
+    loop {
+        let mut asked = stop.asked.lock();
+        if !*asked {
+            stop.bell
+                .wait_for(&mut asked, Duration::from_millis(FLUSHED_ENDS_EVERY_MS));
+        }
+        if *asked {
+            return;
+        }
+        drop(asked);
+        persist_flushed_ends(broker);
+        step(broker, &mut due, stop);
+    }
+}
+
+fn is_due(at_ms: &mut u64, now_ms: u64, every_ms: u64) -> bool {
+    if now_ms < *at_ms {
+        return false;
+    }
+    *at_ms = now_ms + every_ms.max(FLUSHED_ENDS_EVERY_MS);
+    true
+}
+
+fn step(broker: &Arc<Broker>, due: &mut Due, stop: &Stop) {
+    let config = broker.config();
+    let now_ms = broker.clock.now().mono_ms;
+    let checkpoints_every = config.replication.high_watermark_checkpoint_interval_ms;
+    if is_due(&mut due.checkpoints_ms, now_ms, checkpoints_every) {
+        write_checkpoints(broker);
+    }
+    if is_due(&mut due.flush_ms, now_ms, 1000) {
+        flush_by_time(broker);
+    }
+    if is_due(
+        &mut due.retention_ms,
+        now_ms,
+        config.log.retention_check_interval_ms,
+    ) {
+        each(broker, stop, |partition| retain(broker, partition));
+        remove_due_dirs(broker);
+    }
+    if config.cleaner.enable && is_due(&mut due.compaction_ms, now_ms, config.cleaner.backoff_ms) {
+        let limits = CompactionLimits {
+            map_bytes_max: config.cleaner.dedupe_buffer_bytes,
+        };
+        each(broker, stop, |partition| {
+            compact(broker, partition, limits, stop);
+        });
+    }
+    let expiry_every = config.producer_state.expiration_check_interval_ms;
+    if is_due(&mut due.expiry_ms, now_ms, expiry_every) {
+        each(broker, stop, |partition| {
+            partition.log.expire_producers(broker.clock.now());
+        });
+    }
+}
+
+fn each(broker: &Broker, stop: &Stop, mut job: impl FnMut(&Arc<Partition>)) {
+    for partition in broker.partitions.all() {
+        if stop.now.load(Ordering::Acquire) {
+            return;
+        }
+        if !partition.log.log_dir().is_offline() {
+            job(&partition);
+        }
+    }
+}
+
+fn persist_flushed_ends(broker: &Broker) {
+    for dir in broker.log_dirs.iter().filter(|dir| !dir.is_offline()) {
+        if let Err(error) = dir.persist_flushed_ends() {
+            tracing::error!(dir = %dir.path().display(), %error, "cannot note what is flushed");
+        }
+    }
+}
+
+/// High watermarks by directory, as the checkpoint wants them.
+pub(crate) fn high_watermarks(
+    broker: &Broker,
+    dir: &Arc<highwater_storage::LogDir>,
+) -> Vec<(TopicPartition, Offset)> {
+    let here = broker.partitions.all().into_iter();
+    here.filter(|partition| Arc::ptr_eq(partition.log.log_dir(), dir))
+        .map(|partition| (partition.name.clone(), partition.high_watermark()))
+        .collect()
+}
+
+fn write_checkpoints(broker: &Broker) {
+    for dir in broker.log_dirs.iter().filter(|dir| !dir.is_offline()) {
+        if let Err(error) = dir.write_checkpoints(&high_watermarks(broker, dir)) {
+            tracing::error!(dir = %dir.path().display(), %error, "cannot write checkpoints");
+        }
+    }
+}
+
+/// Topics that are not flushed before they are acknowledged are flushed by age (`flush.ms`).
+fn flush_by_time(broker: &Broker) {
+    for partition in broker.partitions.all() {
+        let is_lagging = partition.log.flushed_end() < partition.log.log_end();
+        if is_lagging && partition.config().flush_ms.is_some() {
+            broker.flusher.request(&partition);
+        }
+    }
+}
+
+fn retain(broker: &Arc<Broker>, partition: &Arc<Partition>) {
+    let now = broker.clock.now();
+    match partition.log.retain(now, partition.high_watermark()) {
+        Ok(done) if done.segments_deleted > 0 => {
+            partition.log_start_moved();
+            tracing::info!(
+                partition = %partition.name, segments = done.segments_deleted, bytes = done.bytes_deleted,
+                log_start = %done.log_start, "retention deleted segments"
+            );
+        }
+        Ok(_) => {}
+        Err(error) => tracing::error!(partition = %partition.name, %error, "retention failed"),
+    }
+    if let Err(error) = partition.log.remove_due_files(now) {
+        tracing::error!(partition = %partition.name, %error, "cannot remove deleted files");
+    }
+}
+
+fn remove_due_dirs(broker: &Broker) {
+    for dir in broker.log_dirs.iter().filter(|dir| !dir.is_offline()) {
+        if let Err(error) = dir.remove_due_dirs(broker.clock.now()) {
+            tracing::error!(dir = %dir.path().display(), %error, "cannot remove deleted logs");
+        }
+    }
+}
+
+fn compact(
+    broker: &Arc<Broker>,
+    partition: &Arc<Partition>,
+    limits: CompactionLimits,
+    stop: &Stop,
+) {
+    if !partition.config().cleanup_policy.compact {
+        return;
+    }
+    let rate = broker.config().cleaner.io_bytes_per_second_max;
+    let mut throttle = |bytes: u64| {
+        // A finite rate is kept by waiting as long as the bytes should have taken.
+        let wait_s = bytes as f64 / rate;
+        if wait_s.is_finite() && wait_s > 0.0 && !stop.now.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_secs_f64(wait_s.min(1.0)));
+        }
+    };
+    let now = broker.clock.now();
+    match partition
+        .log
+        .compact(now, partition.high_watermark(), limits, &mut throttle)
+    {
+        Ok(Some(done)) => tracing::info!(
+            partition = %partition.name, before = done.bytes_before, after = done.bytes_after,
+            clean_until = %done.clean_until, "compacted"
+        ),
+        Ok(None) => {}
+        Err(error) => tracing::error!(partition = %partition.name, %error, "compaction failed"),
+    }
+}

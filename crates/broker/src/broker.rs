@@ -1,0 +1,427 @@
+//! The broker: everything that a handler may reach, and how it follows the metadata image.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use highwater_config::{BrokerConfig, NodeConfig, Overrides, TopicConfig};
+use highwater_groups::DroppedTopic;
+use highwater_metadata::{
+    ConfigResource, ConfigResourceType, Controller, ControllerSettings, CreateTopicError, Decision,
+    MetadataDelta, MetadataImage, Mode, NewTopic, PartitionImage, ProducerIdBlock, TopicImage,
+};
+use highwater_protocol::ErrorCode;
+use highwater_replication::PartitionState;
+use highwater_security::Authorizer;
+use highwater_storage::{LogDir, PartitionLog};
+use highwater_types::{BrokerId, Offset, TopicId, TopicName, TopicPartition};
+
+use crate::clock::Clock;
+use crate::config_rules::BrokerConfigRules;
+use crate::coordinator::{GroupCoordinator, OFFSETS_TOPIC, is_offsets_topic};
+use crate::data::{FetchSessions, Flusher, Partition, Partitions};
+use crate::metadata_store::{MetadataError, MetadataStore};
+use crate::metrics::Metrics;
+use crate::producer_ids::ProducerIds;
+
+/// A broker that is open: its data is recovered, its partitions are there.
+pub(crate) struct Broker {
+    pub(crate) id: BrokerId,
+    pub(crate) cluster_id: String,
+    pub(crate) broker_epoch: AtomicI64,
+    pub(crate) clock: Clock,
+    pub(crate) node: ArcSwap<NodeConfig>,
+    typed: ArcSwap<BrokerConfig>,
+    pub(crate) log_dirs: Vec<Arc<LogDir>>,
+    pub(crate) metadata: MetadataStore,
+    pub(crate) partitions: Partitions,
+    pub(crate) flusher: Arc<Flusher>,
+    pub(crate) groups: GroupCoordinator,
+    pub(crate) fetch_sessions: FetchSessions,
+    pub(crate) producer_ids: ProducerIds,
+    pub(crate) authorizer: Box<dyn Authorizer>,
+    pub(crate) metrics: Metrics,
+    /// Where the next topic's first replica goes, and which log directory is next.
+    placement: AtomicUsize,
+}
+
+/// What a broker is made of.
+pub(crate) struct Parts {
+    pub(crate) id: BrokerId,
+    pub(crate) cluster_id: String,
+    pub(crate) clock: Clock,
+    pub(crate) node: NodeConfig,
+    pub(crate) typed: BrokerConfig,
+    pub(crate) log_dirs: Vec<Arc<LogDir>>,
+    pub(crate) metadata: MetadataStore,
+    pub(crate) authorizer: Box<dyn Authorizer>,
+}
+
+impl Broker {
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let slots = parts
+            .typed
+            .network
+            .max_incremental_fetch_session_cache_slots;
+        Arc::new(Self {
+            id: parts.id,
+            cluster_id: parts.cluster_id,
+            broker_epoch: AtomicI64::new(0),
+            clock: parts.clock,
+            node: ArcSwap::from_pointee(parts.node),
+            typed: ArcSwap::from_pointee(parts.typed),
+            log_dirs: parts.log_dirs,
+            metadata: parts.metadata,
+            partitions: Partitions::default(),
+            flusher: Flusher::new(),
+            groups: GroupCoordinator::default(),
+            fetch_sessions: FetchSessions::new(slots),
+            producer_ids: ProducerIds::default(),
+            authorizer: parts.authorizer,
+            metrics: Metrics::new(),
+            placement: AtomicUsize::new(0),
+        })
+    }
+
+    /// The typed configuration in force.
+    pub(crate) fn config(&self) -> Arc<BrokerConfig> {
+        self.typed.load_full()
+    }
+
+    /// A number that differs from call to call, to spread what is placed.
+    pub(crate) fn next_placement(&self) -> usize {
+        self.placement.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Decides something about the cluster on the latest image, makes it durable, and carries
+    /// it out here. Blocks on the disk.
+    pub(crate) fn decide<R>(
+        self: &Arc<Self>,
+        decide: impl FnOnce(&Controller<'_>) -> Decision<R>,
+    ) -> Result<R, MetadataError> {
+        let (settings, rules) = self.controller_settings();
+        self.metadata.submit(
+            self.clock.now(),
+            |image| decide(&Controller::new(image, &settings, &rules)),
+            |image, delta| self.follow(image, delta),
+        )
+    }
+
+    /// Like [`Broker::decide`], for a decision that may be refused as a whole.
+    pub(crate) fn try_decide<R, E>(
+        self: &Arc<Self>,
+        decide: impl FnOnce(&Controller<'_>) -> Result<Decision<R>, E>,
+    ) -> Result<Result<R, E>, MetadataError> {
+        self.decide(|controller| match decide(controller) {
+            Ok(decision) => Decision {
+                records: decision.records,
+                response: Ok(decision.response),
+            },
+            Err(error) => Decision {
+                records: Vec::new(),
+                response: Err(error),
+            },
+        })
+    }
+
+    /// Asks the controller something that changes nothing.
+    pub(crate) fn look<R>(&self, ask: impl FnOnce(&Controller<'_>) -> R) -> R {
+        let (settings, rules) = self.controller_settings();
+        ask(&Controller::new(&self.metadata.image(), &settings, &rules))
+    }
+
+    fn controller_settings(&self) -> (ControllerSettings, BrokerConfigRules) {
+        let config = self.config();
+        let settings = ControllerSettings {
+            default_partitions: config.log.num_partitions,
+            default_replication_factor: config.replication.default_replication_factor,
+            features: crate::features::supported(),
+            ..ControllerSettings::default()
+        };
+        (
+            settings,
+            BrokerConfigRules {
+                node: self.node.load_full(),
+            },
+        )
+    }
+
+    /// A block of producer ids that nobody else gets. Blocks on the disk.
+    pub(crate) fn allocate_producer_ids(
+        self: &Arc<Self>,
+    ) -> Result<ProducerIdBlock, crate::producer_ids::NoProducerId> {
+        let epoch = self.broker_epoch.load(Ordering::Acquire);
+        Ok(self.try_decide(|controller| controller.allocate_producer_ids(self.id, epoch))??)
+    }
+
+    /// Brings this broker into line with what has changed.
+    pub(crate) fn follow(self: &Arc<Self>, image: &Arc<MetadataImage>, delta: &MetadataDelta) {
+        self.drop_topics(&delta.deleted_topics);
+        if delta
+            .configs
+            .iter()
+            .any(|resource| resource.kind == ConfigResourceType::Broker)
+        {
+            self.reload_config(image);
+        }
+        let mut created = Vec::new();
+        for (id, changes) in &delta.topics {
+            let Some(topic) = image.topic_by_id(*id) else {
+                continue;
+            };
+            for index in &changes.partitions {
+                let Some(partition) = topic.partition(*index) else {
+                    continue;
+                };
+                if !partition.replicas.contains(&self.id) {
+                    continue;
+                }
+                let name = TopicPartition::new(topic.name.clone(), *index);
+                match self.partitions.get(&name) {
+                    Some(known) => known.set_state(self.clock.now(), partition_state(partition)),
+                    None => created.push((name, *id)),
+                }
+            }
+        }
+        self.create_partitions(image, &created);
+        for resource in &delta.configs {
+            if resource.kind == ConfigResourceType::Topic {
+                self.reload_topic_config(image, &resource.name);
+            }
+        }
+    }
+
+    fn drop_topics(self: &Arc<Self>, deleted: &[Arc<TopicImage>]) {
+        if deleted.is_empty() {
+            return;
+        }
+        for topic in deleted {
+            for partition in self.partitions.remove(topic.id) {
+                partition.retire();
+                if is_offsets_topic(&topic.name) {
+                    self.groups.remove(partition.name.partition);
+                }
+                if let Err(error) = partition.log.delete(self.clock.now()) {
+                    tracing::error!(partition = %partition.name, %error, "cannot delete a log");
+                }
+            }
+        }
+        let dropped: Vec<_> = deleted
+            .iter()
+            .map(|topic| DroppedTopic {
+                topic: topic.name.clone(),
+                topic_id: Some(topic.id),
+            })
+            .collect();
+        self.groups.drop_topics(self, &dropped);
+    }
+
+    /// The typed configuration of a topic.
+    pub(crate) fn topic_config(&self, image: &MetadataImage, name: &TopicName) -> Arc<TopicConfig> {
+        let overrides = overrides_of(image, &ConfigResource::topic(name.as_str()));
+        let node = self.node.load();
+        let config = node.topic(&overrides).unwrap_or_else(|error| {
+            tracing::error!(topic = %name, %error, "a stored configuration is not valid");
+            self.config().topic_defaults.clone()
+        });
+        Arc::new(internal_rules(name, config))
+    }
+
+    fn reload_topic_config(&self, image: &MetadataImage, name: &str) {
+        let Some(topic) = self.partitions.topic(name) else {
+            return;
+        };
+        let config = self.topic_config(image, &topic.name);
+        let log_config = Arc::new(crate::log_config::log_config(&config));
+        for partition in topic.partitions() {
+            partition.log.set_config(Arc::clone(&log_config));
+            partition.set_config(Arc::clone(&config));
+            if partition.wants_flush() {
+                self.flusher.request(&partition);
+            }
+        }
+    }
+
+    /// Dynamic values of this broker or of all brokers have changed.
+    pub(crate) fn reload_config(self: &Arc<Self>, image: &MetadataImage) {
+        let cluster = overrides_of(image, &ConfigResource::all_brokers());
+        let own = overrides_of(image, &crate::config_rules::broker_resource(self.id));
+        let node = self.node.load().with_overrides(cluster, own);
+        match node.broker() {
+            Ok(typed) => {
+                self.typed.store(Arc::new(typed));
+                self.node.store(Arc::new(node));
+            }
+            Err(error) => {
+                tracing::error!(%error, "dynamic configuration is not valid and has no effect");
+                return;
+            }
+        }
+        self.groups.set_config(self);
+        for topic in image.topics() {
+            self.reload_topic_config(image, topic.name.as_str());
+        }
+    }
+
+    /// Makes the directories of new partitions, all with one flush, and takes them into service.
+    pub(crate) fn create_partitions(
+        self: &Arc<Self>,
+        image: &MetadataImage,
+        new: &[(TopicPartition, TopicId)],
+    ) {
+        if new.is_empty() {
+            return;
+        }
+        let Some(dir) = self.choose_log_dir() else {
+            tracing::error!(partitions = new.len(), "no log directory is online");
+            return;
+        };
+        let mut config: Option<(TopicName, Arc<TopicConfig>)> = None;
+        let mut wanted = Vec::with_capacity(new.len());
+        for (name, id) in new {
+            if config
+                .as_ref()
+                .is_none_or(|(topic, _)| *topic != name.topic)
+            {
+                config = Some((name.topic.clone(), self.topic_config(image, &name.topic)));
+            }
+            let Some((_, config)) = &config else { continue };
+            let log_config = Arc::new(crate::log_config::log_config(config));
+            wanted.push((name.clone(), *id, log_config, Arc::clone(config)));
+        }
+        let requests: Vec<_> = wanted
+            .iter()
+            .map(|(name, id, log, _)| (name.clone(), *id, Arc::clone(log)))
+            .collect();
+        match dir.create_partitions(&requests) {
+            Ok(logs) => {
+                for (log, (name, id, _, config)) in logs.into_iter().zip(wanted) {
+                    self.serve_partition(image, name, id, log, config, Offset::ZERO);
+                }
+            }
+            Err(error) => {
+                tracing::error!(partitions = new.len(), %error, "cannot create partitions");
+            }
+        }
+    }
+
+    /// The directory that is online and holds the fewest partitions.
+    fn choose_log_dir(&self) -> Option<&Arc<LogDir>> {
+        let online = self.log_dirs.iter().filter(|dir| !dir.is_offline());
+        online.min_by_key(|dir| self.partitions.count_in(dir))
+    }
+
+    /// Takes a partition into service, in the role that the image gives it.
+    pub(crate) fn serve_partition(
+        self: &Arc<Self>,
+        image: &MetadataImage,
+        name: TopicPartition,
+        topic_id: TopicId,
+        log: PartitionLog,
+        config: Arc<TopicConfig>,
+        high_watermark: Offset,
+    ) {
+        let Some(state) = image.partition(name.topic.as_str(), name.partition) else {
+            return;
+        };
+        let partition = Arc::new(Partition::new(
+            self.id,
+            name,
+            topic_id,
+            log,
+            config,
+            high_watermark,
+        ));
+        partition.set_state(self.clock.now(), partition_state(state));
+        self.partitions.insert(Arc::clone(&partition));
+        if partition.wants_flush() {
+            self.flusher.request(&partition);
+        }
+        if is_offsets_topic(&partition.name.topic) && partition.is_leader() {
+            self.groups.add(self, &partition);
+        }
+    }
+
+    /// Makes the offsets topic if it is not there. Blocks on the disk.
+    pub(crate) fn ensure_offsets_topic(self: &Arc<Self>) -> Result<(), ErrorCode> {
+        if self.metadata.image().topic(OFFSETS_TOPIC).is_some() {
+            return Ok(());
+        }
+        let config = self.config();
+        let settings = [
+            ("cleanup.policy", "compact".to_owned()),
+            ("compression.type", "producer".to_owned()),
+            (
+                "segment.bytes",
+                config.groups.offsets_topic_segment_bytes.to_string(),
+            ),
+        ];
+        let topic = NewTopic {
+            name: OFFSETS_TOPIC.to_owned(),
+            partitions: config.groups.offsets_topic_num_partitions,
+            replication_factor: config.groups.offsets_topic_replication_factor,
+            assignments: Vec::new(),
+            configs: settings
+                .map(|(key, value)| (key.to_owned(), Some(value)))
+                .to_vec(),
+        };
+        self.create_topic(topic)
+    }
+
+    /// Makes one topic; one that is there already is as good as made. Blocks on the disk.
+    pub(crate) fn create_topic(self: &Arc<Self>, topic: NewTopic) -> Result<(), ErrorCode> {
+        let start = self.next_placement();
+        let submitted = self.decide(|controller| {
+            let mut ids = std::iter::repeat_with(random_id);
+            controller.create_topics(&[topic], &mut ids, start, Mode::Apply)
+        });
+        match submitted.map(|done| done.into_iter().next()) {
+            Ok(Some(Ok(_) | Err(CreateTopicError::AlreadyExists(_)))) => Ok(()),
+            Ok(Some(Err(error))) => {
+                tracing::warn!(%error, "a topic could not be created");
+                Err(crate::handlers::errors::create_topic(&error))
+            }
+            Ok(None) => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
+            Err(error) => {
+                tracing::error!(%error, "a topic could not be created");
+                Err(ErrorCode::KAFKA_STORAGE_ERROR)
+            }
+        }
+    }
+}
+
+/// A topic id that no other topic has.
+pub(crate) fn random_id() -> TopicId {
+    TopicId(*uuid::Uuid::new_v4().as_bytes())
+}
+
+/// What is configured on a resource.
+pub(crate) fn overrides_of(image: &MetadataImage, resource: &ConfigResource) -> Overrides {
+    let map = image.configs(resource);
+    map.into_iter()
+        .flat_map(|map| map.iter())
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect()
+}
+
+/// What holds for the broker's own topics whatever is configured: their records are on disk
+/// before they count.
+fn internal_rules(name: &TopicName, config: TopicConfig) -> TopicConfig {
+    if !name.is_internal() {
+        return config;
+    }
+    TopicConfig {
+        durability: highwater_config::Durability::Fsync,
+        ..config
+    }
+}
+
+fn partition_state(image: &PartitionImage) -> PartitionState {
+    PartitionState {
+        leader: image.leader,
+        leader_epoch: image.leader_epoch,
+        partition_epoch: image.partition_epoch,
+        replicas: image.replicas.to_vec(),
+        isr: image.isr.to_vec(),
+    }
+}

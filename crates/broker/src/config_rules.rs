@@ -1,0 +1,92 @@
+//! What the controller needs to know of configuration keys, answered from their definitions.
+
+use std::sync::Arc;
+
+use highwater_config::definition::{KeyKind, ValueType};
+use highwater_config::{
+    BrokerScope, NodeConfig, Overrides, keys, validate_broker_overrides, validate_group_override,
+    validate_topic_override,
+};
+use highwater_metadata::{ConfigMap, ConfigResource, ConfigResourceType, ConfigRules};
+use highwater_types::BrokerId;
+
+/// The rules on this broker.
+pub(crate) struct BrokerConfigRules {
+    pub(crate) node: Arc<NodeConfig>,
+}
+
+fn key_kind(kind: ConfigResourceType) -> Option<KeyKind> {
+    match kind {
+        ConfigResourceType::Topic => Some(KeyKind::Topic),
+        ConfigResourceType::Broker => Some(KeyKind::Broker),
+        ConfigResourceType::Group => Some(KeyKind::Group),
+        ConfigResourceType::ClientMetrics => None,
+    }
+}
+
+impl ConfigRules for BrokerConfigRules {
+    fn validate(
+        &self,
+        resource: &ConfigResource,
+        resulting: &ConfigMap,
+        changed: &[&str],
+    ) -> Result<(), String> {
+        let value = |key: &str| resulting.get(key).map(|value| value.to_string());
+        let text = |error: highwater_config::ConfigError| error.to_string();
+        match resource.kind {
+            ConfigResourceType::Topic => {
+                for key in changed {
+                    if let Some(value) = value(key) {
+                        validate_topic_override(key, &value).map_err(text)?;
+                    }
+                }
+                self.node
+                    .topic(&overrides(resulting))
+                    .map(|_| ())
+                    .map_err(text)
+            }
+            ConfigResourceType::Group => changed.iter().try_for_each(|key| match value(key) {
+                Some(value) => validate_group_override(&self.node, key, &value).map_err(text),
+                None => Ok(()),
+            }),
+            ConfigResourceType::Broker => {
+                let scope = if resource.name.is_empty() {
+                    BrokerScope::Cluster
+                } else {
+                    BrokerScope::ThisBroker
+                };
+                validate_broker_overrides(&self.node, &overrides(resulting), scope)
+                    .map_err(|errors| errors.to_string())
+            }
+            ConfigResourceType::ClientMetrics => Ok(()),
+        }
+    }
+
+    fn is_list(&self, kind: ConfigResourceType, key: &str) -> bool {
+        key_kind(kind)
+            .and_then(|kind| keys::find(kind, key))
+            .is_some_and(|def| def.value_type == ValueType::List)
+    }
+
+    fn default_value(&self, kind: ConfigResourceType, key: &str) -> Option<String> {
+        let def = keys::find(key_kind(kind)?, key)?;
+        match kind {
+            ConfigResourceType::Broker => self.node.get(key).map(str::to_owned),
+            _ => self.node.fallback(def),
+        }
+    }
+}
+
+fn overrides(map: &ConfigMap) -> Overrides {
+    map.iter()
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect()
+}
+
+/// The resource that stands for one broker.
+pub(crate) fn broker_resource(id: BrokerId) -> ConfigResource {
+    ConfigResource {
+        kind: ConfigResourceType::Broker,
+        name: id.to_string().into(),
+    }
+}

@@ -1,0 +1,238 @@
+//! The driver of the group machines: one shard for each partition of `__consumer_offsets`.
+//!
+//! A step runs under the lock of its shard: the machine decides, the records are appended as
+//! one batch, and each is replayed. A reply leaves when the log is durable up to what the
+//! shard had written when the reply was made, so that nobody ever sees an offset that a crash
+//! could take back. If an append fails the shard is thrown away and loaded from its log again:
+//! there is no way back for a state that was never written.
+
+mod load;
+mod shard;
+mod timers;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use highwater_groups::{
+    DescribeRequest, DropTopicsRequest, DroppedTopic, FetchOffsetsRequest, FetchedTopic,
+    GroupConfig, ListRequest, Reply, Request,
+};
+use highwater_protocol::ErrorCode;
+use highwater_types::{Offset, PartitionIndex, TopicName};
+use parking_lot::RwLock;
+
+use crate::broker::Broker;
+use crate::data::Partition;
+use crate::views::GroupView;
+pub(crate) use shard::Shard;
+
+/// The topic that holds groups and their offsets.
+pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// All shards of this broker.
+#[derive(Default)]
+pub(crate) struct GroupCoordinator {
+    shards: RwLock<HashMap<PartitionIndex, Arc<Shard>>>,
+    /// Told when a timer may have to ring earlier than thought.
+    rearm: tokio::sync::Notify,
+}
+
+/// The partition of a group: Java's hash of its id, as every Kafka broker computes it.
+pub(crate) fn partition_for(group_id: &str, partitions: usize) -> PartitionIndex {
+    let hash = group_id.encode_utf16().fold(0_i32, |hash, unit| {
+        hash.wrapping_mul(31).wrapping_add(i32::from(unit))
+    });
+    let positive = hash & i32::MAX;
+    // `Utils.abs` clears the sign bit only, and −2³¹ becomes 0 by it.
+    PartitionIndex(positive % i32::try_from(partitions.max(1)).unwrap_or(1))
+}
+
+impl GroupCoordinator {
+    /// Takes over a partition of the offsets topic; its groups answer once they are loaded.
+    pub(crate) fn add(&self, broker: &Arc<Broker>, partition: &Arc<Partition>) {
+        let index = partition.name.partition;
+        let shard = Arc::new(Shard::new(Arc::clone(partition), group_config(broker)));
+        self.shards.write().insert(index, Arc::clone(&shard));
+        shard.load(broker);
+        self.rearm.notify_one();
+    }
+
+    /// Gives up a partition.
+    pub(crate) fn remove(&self, index: PartitionIndex) {
+        self.shards.write().remove(&index);
+    }
+
+    /// Every shard.
+    pub(crate) fn shards(&self) -> Vec<Arc<Shard>> {
+        self.shards.read().values().cloned().collect()
+    }
+
+    fn shard_of(&self, broker: &Broker, group_id: &str) -> Result<Arc<Shard>, ErrorCode> {
+        let image = broker.metadata.image();
+        let topic = image
+            .topic(OFFSETS_TOPIC)
+            .ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
+        let index = partition_for(group_id, topic.partition_count());
+        self.shards
+            .read()
+            .get(&index)
+            .cloned()
+            .ok_or(ErrorCode::NOT_COORDINATOR)
+    }
+
+    /// Carries out one request on the shard of its group.
+    pub(crate) async fn call(
+        &self,
+        broker: &Arc<Broker>,
+        group_id: &str,
+        request: Request,
+    ) -> Result<Reply, ErrorCode> {
+        let shard = match self.shard_of(broker, group_id) {
+            Err(ErrorCode::COORDINATOR_NOT_AVAILABLE) => {
+                // The first group of the cluster: its topic is made now.
+                let maker = Arc::clone(broker);
+                let made = tokio::task::spawn_blocking(move || maker.ensure_offsets_topic()).await;
+                made.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)??;
+                self.shard_of(broker, group_id)?
+            }
+            found => found?,
+        };
+        self.call_shard(broker, &shard, request).await
+    }
+
+    /// Carries out one request on one shard.
+    pub(crate) async fn call_shard(
+        &self,
+        broker: &Arc<Broker>,
+        shard: &Arc<Shard>,
+        request: Request,
+    ) -> Result<Reply, ErrorCode> {
+        let answer = shard.begin(broker, request)?;
+        self.rearm_if_earlier(shard);
+        answer.await
+    }
+
+    /// Wakes the timers if a shard now has a deadline before the one they sleep for.
+    fn rearm_if_earlier(&self, shard: &Shard) {
+        if shard.take_earlier_deadline() {
+            self.rearm.notify_one();
+        }
+    }
+
+    /// Deleted topics take their committed offsets with them.
+    pub(crate) fn drop_topics(&self, broker: &Arc<Broker>, topics: &[DroppedTopic]) {
+        for shard in self.shards() {
+            let request = Request::DropTopics(DropTopicsRequest {
+                topics: topics.to_vec(),
+            });
+            // Nobody waits for it: a shard that is not loaded yet will expire them.
+            let _ = shard.begin(broker, request);
+        }
+    }
+
+    /// New limits for all groups.
+    pub(crate) fn set_config(&self, broker: &Broker) {
+        for shard in self.shards() {
+            shard.set_config(group_config(broker));
+        }
+    }
+
+    /// Every group with its state and its committed offsets, for metrics.
+    pub(crate) async fn views(&self, broker: &Arc<Broker>) -> Vec<GroupView> {
+        let mut views = Vec::new();
+        for shard in self.shards() {
+            let list = Request::List(ListRequest::default());
+            let Ok(Reply::List(groups)) = self.call_shard(broker, &shard, list).await else {
+                continue;
+            };
+            for group in groups {
+                let offsets = Request::FetchOffsets(FetchOffsetsRequest {
+                    group_id: group.group_id.clone(),
+                    topics: None,
+                    require_stable: false,
+                });
+                let describe = Request::Describe(DescribeRequest {
+                    group_id: group.group_id.clone(),
+                });
+                let members = match self.call_shard(broker, &shard, describe).await {
+                    Ok(Reply::Describe(described)) => described.members.len(),
+                    _ => 0,
+                };
+                let topics = match self.call_shard(broker, &shard, offsets).await {
+                    Ok(Reply::FetchOffsets(topics)) => topics,
+                    _ => Vec::new(),
+                };
+                views.push(GroupView {
+                    group: group.group_id.to_string(),
+                    state: group.state.to_string(),
+                    members,
+                    offsets: committed(topics),
+                });
+            }
+        }
+        views
+    }
+
+    /// Rings the timers of all shards until the process ends.
+    pub(crate) async fn run_timers(broker: Arc<Broker>) {
+        timers::run(broker).await;
+    }
+}
+
+/// The limits of groups as the machine wants them.
+fn group_config(broker: &Broker) -> GroupConfig {
+    let config = broker.config();
+    let groups = &config.groups;
+    let timeout = |ms: u64| i32::try_from(ms).unwrap_or(i32::MAX);
+    GroupConfig {
+        session_timeout_ms_min: timeout(groups.session_timeout_ms_min),
+        session_timeout_ms_max: timeout(groups.session_timeout_ms_max),
+        group_size_max: groups.size_max,
+        initial_rebalance_delay_ms: groups.initial_rebalance_delay_ms,
+        offset_metadata_len_max: groups.offset_metadata_bytes_max,
+        offsets_retention_ms: i64::try_from(
+            groups.offsets_retention_minutes.saturating_mul(60_000),
+        )
+        .unwrap_or(i64::MAX),
+        offsets_retention_check_interval_ms: groups.offsets_retention_check_interval_ms,
+    }
+}
+
+fn committed(topics: Vec<FetchedTopic>) -> Vec<(TopicName, PartitionIndex, Offset)> {
+    let partitions = topics.into_iter().flat_map(|topic| {
+        let name = topic.topic;
+        topic
+            .partitions
+            .into_iter()
+            .filter_map(move |(partition, found)| Some((name.clone(), partition, found?.offset)))
+    });
+    partitions.collect()
+}
+
+/// Whether a topic belongs to the coordinator.
+pub(crate) fn is_offsets_topic(name: &TopicName) -> bool {
+    name.as_str() == OFFSETS_TOPIC
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_lie_where_kafka_puts_them() {
+        // Computed with java.lang.String.hashCode and Utils.abs.
+        for (group, partition) in [("", 0), ("a", 47), ("console-consumer-1", 11)] {
+            let hash = group
+                .encode_utf16()
+                .fold(0_i32, |h, u| h.wrapping_mul(31).wrapping_add(i32::from(u)));
+            assert_eq!(
+                partition_for(group, 50).get(),
+                (hash & i32::MAX) % 50,
+                "{group}"
+            );
+            if group.len() < 2 {
+                assert_eq!(partition_for(group, 50).get(), partition, "{group}");
+            }
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! One partition of `__consumer_offsets` and the machine that its records are the state of.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use highwater_groups::{GroupConfig, GroupShard, Notice, Output, Record, Reply, Request, Waiter};
+use highwater_protocol::ErrorCode;
+use highwater_records::{BatchHeader, BatchSpec, BuildError, HeaderError, RecordBatchBuilder};
+use highwater_storage::{AppendBatch, AppendOrigin};
+use highwater_types::Now;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::broker::Broker;
+use crate::data::{AckWait, AllAcked, Partition, PartitionError};
+
+type Answer = Result<Reply, ErrorCode>;
+
+/// Why records of a shard were not written.
+#[derive(Debug, thiserror::Error)]
+enum ShardError {
+    #[error(transparent)]
+    Partition(#[from] PartitionError),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+}
+
+/// Where a shard stands.
+enum Phase {
+    /// Its log is being read.
+    Loading,
+    /// It answers.
+    Ready,
+    /// Its log cannot be written: it is of no use until the broker restarts.
+    Failed,
+}
+
+pub(super) struct State {
+    pub(super) machine: GroupShard,
+    phase: Phase,
+    waiters: HashMap<Waiter, oneshot::Sender<Answer>>,
+    next_waiter: u64,
+    /// The deadline for which the timer task was last told to wake.
+    armed_ms: Option<u64>,
+}
+
+/// One shard.
+pub(crate) struct Shard {
+    pub(crate) partition: Arc<Partition>,
+    pub(super) state: Mutex<State>,
+    earlier_deadline: AtomicBool,
+}
+
+impl Shard {
+    pub(super) fn new(partition: Arc<Partition>, config: GroupConfig) -> Self {
+        Self {
+            partition,
+            state: Mutex::new(State {
+                machine: GroupShard::new(config),
+                phase: Phase::Loading,
+                waiters: HashMap::new(),
+                next_waiter: 0,
+                armed_ms: None,
+            }),
+            earlier_deadline: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn set_config(&self, config: GroupConfig) {
+        self.state.lock().machine.set_config(config);
+    }
+
+    /// Reads the log and starts to answer; until then requests are told to come again.
+    pub(super) fn load(&self, broker: &Arc<Broker>) {
+        let mut machine = GroupShard::new(super::group_config(broker));
+        let loaded = super::load::replay_log(&self.partition, &mut machine);
+        let mut state = self.state.lock();
+        match loaded {
+            Ok(records) => {
+                machine.loaded(broker.clock.now());
+                state.machine = machine;
+                state.phase = Phase::Ready;
+                self.note_deadline(&mut state);
+                if records > 0 {
+                    tracing::debug!(partition = %self.partition.name, records, "loaded groups");
+                }
+            }
+            Err(error) => {
+                state.phase = Phase::Failed;
+                tracing::error!(
+                    partition = %self.partition.name, error = %error,
+                    "groups cannot be loaded; their members are turned away"
+                );
+            }
+        }
+    }
+
+    /// Whether the timer task sleeps too long; resets the mark.
+    pub(super) fn take_earlier_deadline(&self) -> bool {
+        self.earlier_deadline.swap(false, Ordering::AcqRel)
+    }
+
+    fn note_deadline(&self, state: &mut State) {
+        let next = state.machine.next_deadline_ms();
+        let is_earlier = match (next, state.armed_ms) {
+            (Some(next), Some(armed)) => next < armed,
+            (next, None) => next.is_some(),
+            (None, Some(_)) => false,
+        };
+        if is_earlier {
+            self.earlier_deadline.store(true, Ordering::Release);
+        }
+    }
+
+    /// When the timers must look again; remembers that they will.
+    pub(super) fn arm(&self) -> Option<u64> {
+        let mut state = self.state.lock();
+        state.armed_ms = state.machine.next_deadline_ms();
+        state.armed_ms
+    }
+
+    /// Starts a request; its answer comes through the future.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        broker: &Arc<Broker>,
+        request: Request,
+    ) -> Result<impl Future<Output = Answer> + use<>, ErrorCode> {
+        let mut state = self.state.lock();
+        match state.phase {
+            Phase::Ready => {}
+            Phase::Loading => return Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
+            Phase::Failed => return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+        }
+        state.next_waiter += 1;
+        let waiter = Waiter(state.next_waiter);
+        let (sender, receiver) = oneshot::channel();
+        state.waiters.insert(waiter, sender);
+        let now = broker.clock.now();
+        let output = state.machine.handle(now, waiter, request);
+        self.carry_out(broker, &mut state, now, output);
+        self.note_deadline(&mut state);
+        drop(state);
+        let guard = ForgetOnDrop {
+            shard: Arc::clone(self),
+            broker: Arc::clone(broker),
+            waiter,
+        };
+        Ok(async move {
+            let _guard = guard;
+            receiver
+                .await
+                .unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE))
+        })
+    }
+
+    /// Lets time pass.
+    pub(super) fn tick(self: &Arc<Self>, broker: &Arc<Broker>, now: Now) {
+        let mut state = self.state.lock();
+        if matches!(state.phase, Phase::Ready) {
+            let output = state.machine.tick(now);
+            self.carry_out(broker, &mut state, now, output);
+        }
+    }
+
+    fn carry_out(
+        self: &Arc<Self>,
+        broker: &Arc<Broker>,
+        state: &mut State,
+        now: Now,
+        output: Output,
+    ) {
+        for notice in output.notices {
+            log_notice(&notice);
+        }
+        if !output.records.is_empty()
+            && let Err(error) = self.append(broker, &output.records, now)
+        {
+            tracing::error!(
+                partition = %self.partition.name, %error,
+                "group records could not be written; loading the groups again"
+            );
+            self.start_over(broker, state);
+            return;
+        }
+        for record in &output.records {
+            if let Err(error) = state.machine.replay(&record.key, record.value.as_deref()) {
+                tracing::error!(partition = %self.partition.name, %error, "a fresh record");
+            }
+        }
+        self.send_when_durable(state, output.replies);
+    }
+
+    fn append(&self, broker: &Arc<Broker>, records: &[Record], now: Now) -> Result<(), ShardError> {
+        let mut builder = RecordBatchBuilder::new(BatchSpec::default());
+        for record in records {
+            builder.append(now.wall_ms, Some(&record.key), record.value.as_deref(), &[])?;
+        }
+        let leader_epoch = self
+            .partition
+            .check_produce(highwater_replication::Acks::All)?;
+        let bytes = builder.finish()?;
+        let header = BatchHeader::parse(&bytes)?;
+        let batch = AppendBatch {
+            header,
+            bytes: &bytes,
+        };
+        self.partition
+            .append(&[batch], leader_epoch, now, AppendOrigin::Coordinator)?;
+        if self.partition.wants_flush() {
+            broker.flusher.request(&self.partition);
+        }
+        Ok(())
+    }
+
+    /// Sends replies once everything that the shard has written until now is on disk.
+    fn send_when_durable(self: &Arc<Self>, state: &mut State, replies: Vec<(Waiter, Reply)>) {
+        let answers: Vec<_> = replies
+            .into_iter()
+            .filter_map(|(waiter, reply)| Some((state.waiters.remove(&waiter)?, reply)))
+            .collect();
+        if answers.is_empty() {
+            return;
+        }
+        let needed = self.partition.log.log_end();
+        if self.partition.high_watermark() >= needed {
+            for (sender, reply) in answers {
+                let _ = sender.send(Ok(reply));
+            }
+            return;
+        }
+        let wait = AckWait::new();
+        self.partition.wait_for_ack(needed, 0, &wait);
+        wait.done();
+        tokio::spawn(async move {
+            AllAcked(&wait).await;
+            let failed = !wait.failures().is_empty();
+            for (sender, reply) in answers {
+                let answer = if failed {
+                    Err(ErrorCode::COORDINATOR_NOT_AVAILABLE)
+                } else {
+                    Ok(reply)
+                };
+                let _ = sender.send(answer);
+            }
+        });
+    }
+
+    /// Throws the state away and reads it from the log again, aside.
+    fn start_over(self: &Arc<Self>, broker: &Arc<Broker>, state: &mut State) {
+        for (_, sender) in state.waiters.drain() {
+            let _ = sender.send(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+        }
+        state.phase = Phase::Loading;
+        let (shard, broker) = (Arc::clone(self), Arc::clone(broker));
+        tokio::task::spawn_blocking(move || shard.load(&broker));
+    }
+}
+
+/// A request whose client has gone need not be answered; the machine is told.
+struct ForgetOnDrop {
+    shard: Arc<Shard>,
+    broker: Arc<Broker>,
+    waiter: Waiter,
+}
+
+impl Drop for ForgetOnDrop {
+    fn drop(&mut self) {
+        let mut state = self.shard.state.lock();
+        if state.waiters.remove(&self.waiter).is_some() {
+            state.machine.forget(self.broker.clock.now(), self.waiter);
+            self.shard.note_deadline(&mut state);
+            drop(state);
+            self.broker.groups.rearm_if_earlier(&self.shard);
+        }
+    }
+}
+
+fn log_notice(notice: &Notice) {
+    match notice {
+        Notice::RebalanceStarted {
+            group_id,
+            generation,
+            reason,
+        } => {
+            tracing::info!(group = %group_id, generation, reason, "a rebalance began");
+        }
+        Notice::GenerationStarted {
+            group_id,
+            generation,
+            members,
+        } => {
+            tracing::info!(group = %group_id, generation, members, "a generation began");
+        }
+        Notice::MemberRemoved {
+            group_id,
+            member_id,
+            reason,
+        } => {
+            tracing::info!(group = %group_id, member = %member_id, reason, "a member was removed");
+        }
+        other => tracing::debug!(notice = ?other, "groups"),
+    }
+}

@@ -1,0 +1,15 @@
+//! The data path: partitions, their flushes, and the requests that wait for them.
+
+mod fetch_session;
+mod flusher;
+mod partition;
+mod partitions;
+mod waits;
+
+pub(crate) use fetch_session::{
+    FINAL_EPOCH, FetchSession, FetchSessions, INITIAL_EPOCH, SessionPartition, Told, TopicKey,
+};
+pub(crate) use flusher::{FlushState, Flusher};
+pub(crate) use partition::{LogRange, Partition, PartitionError, Reader};
+pub(crate) use partitions::{LocalTopic, Partitions};
+pub(crate) use waits::{AckWait, AllAcked, FetchWait, Woken};

@@ -1,0 +1,293 @@
+//! Incremental fetch sessions (KIP-227): a consumer of 10,000 partitions names them once.
+//!
+//! A session remembers what its client asked for and what it was last told of each partition.
+//! A later fetch carries only changes of the question and gets only changes of the answer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use highwater_protocol::{ErrorCode, StrBytes};
+use highwater_types::{LeaderEpoch, Offset, PartitionIndex, TopicId};
+use parking_lot::Mutex;
+
+/// A session that was used this recently is not evicted for another.
+const EVICTION_MS_MIN: u64 = 120_000;
+/// The epoch of a request that wants no session.
+pub(crate) const FINAL_EPOCH: i32 = -1;
+/// The epoch of a request that wants a new session.
+pub(crate) const INITIAL_EPOCH: i32 = 0;
+
+/// A topic as the client names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TopicKey {
+    pub(crate) id: TopicId,
+    pub(crate) name: StrBytes,
+}
+
+/// One partition of a fetch: the question, and the last answer.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionPartition {
+    pub(crate) topic: TopicKey,
+    pub(crate) partition: PartitionIndex,
+    pub(crate) fetch_offset: Offset,
+    pub(crate) max_bytes: i32,
+    pub(crate) current_leader_epoch: LeaderEpoch,
+    pub(crate) last_fetched_epoch: LeaderEpoch,
+    pub(crate) told: Told,
+}
+
+/// What a client has last been told of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) error: ErrorCode,
+    pub(crate) high_watermark: Offset,
+    pub(crate) log_start: Offset,
+}
+
+impl Told {
+    /// Nothing yet.
+    pub(crate) const NOTHING: Self = Self {
+        error: ErrorCode::NONE,
+        high_watermark: Offset::UNKNOWN,
+        log_start: Offset::UNKNOWN,
+    };
+}
+
+/// One session.
+#[derive(Debug, Default)]
+pub(crate) struct FetchSession {
+    pub(crate) id: i32,
+    pub(crate) epoch: i32,
+    pub(crate) uses_topic_ids: bool,
+    partitions: Vec<SessionPartition>,
+    positions: HashMap<(TopicKey, PartitionIndex), usize>,
+    /// Where the next answer begins, so that no partition starves behind a busy one.
+    first: usize,
+    last_used_ms: u64,
+}
+
+impl FetchSession {
+    /// Takes in what the client adds or changes.
+    pub(crate) fn upsert(&mut self, partition: SessionPartition) {
+        let key = (partition.topic.clone(), partition.partition);
+        match self
+            .positions
+            .get(&key)
+            .and_then(|at| self.partitions.get_mut(*at))
+        {
+            Some(known) => {
+                *known = SessionPartition {
+                    told: known.told,
+                    ..partition
+                }
+            }
+            None => {
+                self.positions.insert(key, self.partitions.len());
+                self.partitions.push(partition);
+            }
+        }
+    }
+
+    /// Drops what the client has no more interest in.
+    pub(crate) fn forget(&mut self, topic: TopicKey, partition: PartitionIndex) {
+        let Some(at) = self.positions.remove(&(topic, partition)) else {
+            return;
+        };
+        self.partitions.swap_remove(at);
+        if let Some(moved) = self.partitions.get(at) {
+            self.positions
+                .insert((moved.topic.clone(), moved.partition), at);
+        }
+    }
+
+    /// The question as it stands, beginning where the last answer left off.
+    pub(crate) fn question(&mut self) -> Vec<SessionPartition> {
+        let len = self.partitions.len();
+        if len == 0 {
+            return Vec::new();
+        }
+        self.first = (self.first + 1) % len;
+        let (head, tail) = self.partitions.split_at(self.first);
+        tail.iter().chain(head).cloned().collect()
+    }
+
+    /// Notes what the client is told of a partition; false if it knows already.
+    pub(crate) fn tell(&mut self, key: &(TopicKey, PartitionIndex), told: Told) -> bool {
+        let Some(known) = self
+            .positions
+            .get(key)
+            .and_then(|at| self.partitions.get_mut(*at))
+        else {
+            return true;
+        };
+        let is_news = known.told != told || told.error.is_error();
+        known.told = told;
+        is_news
+    }
+
+    /// How many partitions the session covers.
+    pub(crate) fn len(&self) -> usize {
+        self.partitions.len()
+    }
+}
+
+#[derive(Default)]
+struct Sessions {
+    by_id: HashMap<i32, Arc<Mutex<FetchSession>>>,
+    next_id: i32,
+}
+
+/// The sessions of the broker.
+pub(crate) struct FetchSessions {
+    sessions: Mutex<Sessions>,
+    slots: usize,
+}
+
+impl FetchSessions {
+    pub(crate) fn new(slots: usize) -> Self {
+        Self {
+            sessions: Mutex::new(Sessions::default()),
+            slots,
+        }
+    }
+
+    /// Opens a session; `None` if all slots are taken by sessions in use.
+    pub(crate) fn open(&self, now_ms: u64, topic_ids: bool) -> Option<Arc<Mutex<FetchSession>>> {
+        let mut sessions = self.sessions.lock();
+        if sessions.by_id.len() >= self.slots {
+            let (id, used) = sessions
+                .by_id
+                .iter()
+                .filter_map(|(id, session)| Some((*id, session.try_lock()?.last_used_ms)))
+                .min_by_key(|(_, used)| *used)?;
+            if now_ms.saturating_sub(used) < EVICTION_MS_MIN {
+                return None;
+            }
+            sessions.by_id.remove(&id);
+        }
+        // Ids are not reused soon, and 0 means none.
+        let id = loop {
+            sessions.next_id = sessions.next_id.checked_add(1).unwrap_or(1);
+            if !sessions.by_id.contains_key(&sessions.next_id) {
+                break sessions.next_id;
+            }
+        };
+        let session = Arc::new(Mutex::new(FetchSession {
+            id,
+            epoch: 1,
+            uses_topic_ids: topic_ids,
+            last_used_ms: now_ms,
+            ..FetchSession::default()
+        }));
+        sessions.by_id.insert(id, Arc::clone(&session));
+        Some(session)
+    }
+
+    /// The session of an incremental fetch, with its epoch moved on.
+    pub(crate) fn resume(
+        &self,
+        now_ms: u64,
+        id: i32,
+        epoch: i32,
+        topic_ids: bool,
+    ) -> Result<Arc<Mutex<FetchSession>>, ErrorCode> {
+        let found = self.sessions.lock().by_id.get(&id).cloned();
+        let session = found.ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
+        {
+            let mut session = session.lock();
+            if session.epoch != epoch {
+                return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+            }
+            if session.uses_topic_ids != topic_ids {
+                return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
+            }
+            session.epoch = epoch.checked_add(1).unwrap_or(1);
+            session.last_used_ms = now_ms;
+        }
+        Ok(session)
+    }
+
+    /// Ends a session; one that does not exist is as good as ended.
+    pub(crate) fn close(&self, id: i32) {
+        self.sessions.lock().by_id.remove(&id);
+    }
+
+    /// How many sessions there are, and how many partitions they cover.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let sessions = self.sessions.lock();
+        let partitions = sessions
+            .by_id
+            .values()
+            .filter_map(|s| Some(s.try_lock()?.len()))
+            .sum();
+        (sessions.by_id.len(), partitions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(index: i32, offset: i64) -> SessionPartition {
+        SessionPartition {
+            topic: TopicKey {
+                id: TopicId::ZERO,
+                name: StrBytes::from_static_str("t"),
+            },
+            partition: PartitionIndex(index),
+            fetch_offset: Offset(offset),
+            max_bytes: 100,
+            current_leader_epoch: LeaderEpoch::UNKNOWN,
+            last_fetched_epoch: LeaderEpoch::UNKNOWN,
+            told: Told::NOTHING,
+        }
+    }
+
+    #[test]
+    fn a_session_remembers_the_question_and_tells_only_news() {
+        let sessions = FetchSessions::new(2);
+        let session = sessions.open(0, false).expect("a free slot");
+        let id = session.lock().id;
+        for index in 0..3 {
+            session.lock().upsert(partition(index, 0));
+        }
+        session
+            .lock()
+            .forget(partition(0, 0).topic, PartitionIndex(0));
+        session.lock().upsert(partition(2, 7));
+        let mut asked: Vec<_> = session
+            .lock()
+            .question()
+            .iter()
+            .map(|p| (p.partition.get(), p.fetch_offset.get()))
+            .collect();
+        asked.sort_unstable();
+        assert_eq!(asked, [(1, 0), (2, 7)]);
+        let told = Told {
+            error: ErrorCode::NONE,
+            high_watermark: Offset(1),
+            log_start: Offset(0),
+        };
+        let key = || (partition(1, 0).topic, PartitionIndex(1));
+        assert!(session.lock().tell(&key(), told));
+        assert!(!session.lock().tell(&key(), told));
+        assert!(sessions.resume(1, id, 1, false).is_ok());
+        assert_eq!(
+            sessions.resume(1, id, 1, false).err(),
+            Some(ErrorCode::INVALID_FETCH_SESSION_EPOCH)
+        );
+        assert_eq!(
+            sessions.resume(1, 99, 1, false).err(),
+            Some(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)
+        );
+    }
+
+    #[test]
+    fn a_session_in_use_is_not_evicted() {
+        let sessions = FetchSessions::new(1);
+        assert!(sessions.open(0, false).is_some());
+        assert!(sessions.open(EVICTION_MS_MIN - 1, false).is_none());
+        assert!(sessions.open(EVICTION_MS_MIN, false).is_some());
+        assert_eq!(sessions.counts(), (1, 0));
+    }
+}

@@ -1,0 +1,72 @@
+//! AlterClientQuotas.
+
+use highwater_metadata::{Mode, QuotaAlteration};
+use highwater_net::Reply;
+use highwater_protocol::messages::alter_client_quotas_request::EntryData as AskedEntry;
+use highwater_protocol::messages::alter_client_quotas_response::{EntityData, EntryData};
+use highwater_protocol::messages::{AlterClientQuotasRequest, AlterClientQuotasResponse};
+use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
+
+use crate::handlers::errors;
+use crate::service::Call;
+
+/// Handles the request.
+pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
+    let request: AlterClientQuotasRequest = call.decode()?;
+    Ok(call.blocking(move |broker, _| {
+        let wanted: Vec<_> = request.entries.iter().map(alteration).collect();
+        let mode = if request.validate_only {
+            Mode::ValidateOnly
+        } else {
+            Mode::Apply
+        };
+        let outcomes: Vec<(ErrorCode, Option<String>)> =
+            match broker.decide(|controller| controller.alter_client_quotas(&wanted, mode)) {
+                Ok(done) => done
+                    .into_iter()
+                    .map(|outcome| match outcome {
+                        Ok(()) => (ErrorCode::NONE, None),
+                        Err(error) => (errors::quota(&error), Some(error.to_string())),
+                    })
+                    .collect(),
+                Err(error) => {
+                    tracing::error!(%error, "quotas could not be changed");
+                    vec![(ErrorCode::KAFKA_STORAGE_ERROR, None); wanted.len()]
+                }
+            };
+        let entries = request
+            .entries
+            .iter()
+            .zip(outcomes)
+            .map(|(asked, (error, message))| {
+                let entity = asked.entity.iter().map(|part| {
+                    EntityData::default()
+                        .with_entity_type(part.entity_type.clone())
+                        .with_entity_name(part.entity_name.clone())
+                });
+                EntryData::default()
+                    .with_error_code(error.code())
+                    .with_error_message(message.map(StrBytes::from_string))
+                    .with_entity(entity.collect())
+            });
+        AlterClientQuotasResponse::default().with_entries(entries.collect())
+    }))
+}
+
+fn alteration(asked: &AskedEntry) -> QuotaAlteration {
+    QuotaAlteration {
+        entity: asked
+            .entity
+            .iter()
+            .map(|part| {
+                let name = part.entity_name.as_ref().map(|name| name.to_string());
+                (part.entity_type.to_string(), name)
+            })
+            .collect(),
+        values: asked
+            .ops
+            .iter()
+            .map(|op| (op.key.to_string(), (!op.remove).then_some(op.value)))
+            .collect(),
+    }
+}

@@ -1,0 +1,192 @@
+//! From the bytes of one partition in a produce request to the end of its log.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use highwater_config::{CompressionType, TimestampType as ConfiguredTimestamps, TopicConfig};
+use highwater_protocol::ErrorCode;
+use highwater_records::{
+    AppendOrigin, BatchError, Compression, ErrorFamily, ProduceRules, Scratch, TimestampType,
+    TopicCompression, Verdict, validate_partition_data,
+};
+use highwater_replication::Acks;
+use highwater_storage::AppendBatch;
+use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
+use highwater_types::{Now, Offset, PartitionIndex};
+
+use crate::broker::Broker;
+use crate::data::{LocalTopic, Partition, PartitionError};
+use crate::handlers::errors::error_code;
+
+/// Zstandard came with this version; a consumer of an older client could not read it.
+const ZSTD_FROM: i16 = 7;
+
+thread_local! {
+    /// Validation of compressed batches needs room, which is worth keeping between requests.
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
+}
+
+/// What is to be appended, and where.
+#[derive(Clone, Copy)]
+pub(crate) struct AppendJob<'a> {
+    pub(crate) broker: &'a Arc<Broker>,
+    pub(crate) topic: &'a LocalTopic,
+    pub(crate) index: PartitionIndex,
+    pub(crate) records: Option<&'a [u8]>,
+    pub(crate) transactional: bool,
+    pub(crate) acks: Acks,
+    pub(crate) version: i16,
+}
+
+/// Records that are in the log.
+pub(crate) struct AppendDone {
+    pub(crate) partition: Arc<Partition>,
+    pub(crate) base_offset: Offset,
+    pub(crate) log_append_time_ms: i64,
+    pub(crate) log_start: Offset,
+    /// The high watermark at which they are committed.
+    pub(crate) needed: Offset,
+}
+
+/// Why nothing was appended.
+pub(crate) struct AppendFailure {
+    pub(crate) error: ErrorCode,
+    pub(crate) message: Option<String>,
+    pub(crate) record_errors: Vec<(i32, String)>,
+    pub(crate) log_start: Offset,
+}
+
+impl AppendFailure {
+    /// A code that says all there is to say.
+    pub(crate) fn plain(error: ErrorCode) -> Self {
+        Self {
+            error,
+            message: None,
+            record_errors: Vec::new(),
+            log_start: Offset::UNKNOWN,
+        }
+    }
+
+    fn of_batch(error: &BatchError) -> Self {
+        let code = match error.family() {
+            ErrorFamily::CorruptMessage => ErrorCode::CORRUPT_MESSAGE,
+            ErrorFamily::MessageTooLarge => ErrorCode::MESSAGE_TOO_LARGE,
+            ErrorFamily::InvalidTimestamp => ErrorCode::INVALID_TIMESTAMP,
+            ErrorFamily::UnsupportedCompressionType => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+            ErrorFamily::InvalidRecord => ErrorCode::INVALID_RECORD,
+            ErrorFamily::Server => ErrorCode::UNKNOWN_SERVER_ERROR,
+        };
+        let record_errors = error
+            .record_issues()
+            .iter()
+            .map(|issue| (issue.batch_index, issue.reason.to_string()))
+            .collect();
+        Self {
+            message: Some(error.to_string()),
+            record_errors,
+            ..Self::plain(code)
+        }
+    }
+
+    fn of_partition(error: &PartitionError) -> Self {
+        Self {
+            message: Some(error.to_string()),
+            ..Self::plain(error_code(error))
+        }
+    }
+}
+
+/// Validates and appends; whoever wants more than the append waits for `needed`.
+pub(crate) fn append_produced(job: AppendJob<'_>) -> Result<AppendDone, AppendFailure> {
+    let partition = job
+        .topic
+        .partition(job.index)
+        .ok_or_else(|| AppendFailure::plain(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
+    let leader_epoch = partition
+        .check_produce(job.acks)
+        .map_err(|error| AppendFailure::of_partition(&error))?;
+    let now = job.broker.clock.now();
+    let data = job.records.unwrap_or_default();
+    let config = partition.config();
+    let rules = produce_rules(&config, now);
+    let verdict = SCRATCH
+        .with_borrow_mut(|scratch| validate_partition_data(data, &rules, scratch))
+        .map_err(|error| refuse(&job, &partition, &error))?;
+    let header = *verdict.header();
+    if header.attributes.is_transactional() && !job.transactional {
+        return Err(AppendFailure::plain(
+            ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        ));
+    }
+    if header.attributes.compression() == Some(Compression::Zstd) && job.version < ZSTD_FROM {
+        return Err(AppendFailure::plain(
+            ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+        ));
+    }
+    let bytes = match &verdict {
+        Verdict::AsIs(_) => data,
+        Verdict::Rewritten { batch, .. } => batch,
+    };
+    let batch = AppendBatch { header, bytes };
+    let appended = partition
+        .append(
+            &[batch],
+            leader_epoch,
+            now,
+            highwater_storage::AppendOrigin::Client,
+        )
+        .map_err(|error| AppendFailure::of_partition(&error))?;
+    if partition.wants_flush() {
+        job.broker.flusher.request(&partition);
+    }
+    job.broker
+        .metrics
+        .produced(bytes.len(), header.record_count);
+    let stamped = rules.timestamp_type == TimestampType::LogAppendTime;
+    Ok(AppendDone {
+        base_offset: appended.base_offset,
+        log_append_time_ms: if stamped { header.max_timestamp_ms } else { -1 },
+        log_start: partition.log.log_start(),
+        needed: appended.last_offset.next(),
+        partition,
+    })
+}
+
+fn refuse(job: &AppendJob<'_>, partition: &Partition, error: &BatchError) -> AppendFailure {
+    let failure = AppendFailure::of_batch(error);
+    tracing::debug!(
+        partition = %partition.name, %error, code = %failure.error,
+        bytes = job.records.map_or(0, <[u8]>::len), "a batch was refused"
+    );
+    failure
+}
+
+fn produce_rules(config: &TopicConfig, now: Now) -> ProduceRules {
+    let bound = |ms: Option<u64>| ms.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(i64::MAX);
+    ProduceRules {
+        max_batch_bytes: config.max_message_bytes,
+        timestamp_type: match config.message_timestamp_type {
+            ConfiguredTimestamps::CreateTime => TimestampType::CreateTime,
+            ConfiguredTimestamps::LogAppendTime => TimestampType::LogAppendTime,
+        },
+        before_max_ms: bound(config.message_timestamp_before_max_ms),
+        after_max_ms: bound(config.message_timestamp_after_max_ms),
+        now_ms: now.wall_ms,
+        compacted_topic: config.cleanup_policy.compact,
+        compression: topic_compression(config),
+        origin: AppendOrigin::Client,
+        decompressed_bytes_max: DECOMPRESSED_BATCH_BYTES_MAX,
+    }
+}
+
+fn topic_compression(config: &TopicConfig) -> TopicCompression {
+    let (codec, level) = match config.compression_type {
+        CompressionType::Producer => return TopicCompression::Producer,
+        CompressionType::Uncompressed => (Compression::None, None),
+        CompressionType::Gzip => (Compression::Gzip, Some(config.compression_gzip_level)),
+        CompressionType::Snappy => (Compression::Snappy, None),
+        CompressionType::Lz4 => (Compression::Lz4, Some(config.compression_lz4_level)),
+        CompressionType::Zstd => (Compression::Zstd, Some(config.compression_zstd_level)),
+    };
+    TopicCompression::Codec { codec, level }
+}

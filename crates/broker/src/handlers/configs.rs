@@ -1,0 +1,29 @@
+//! Configuration: what holds, who set it, and changing it.
+
+pub(super) mod alter;
+pub(super) mod describe;
+pub(super) mod incremental;
+pub(super) mod resources;
+
+use std::sync::Arc;
+
+use highwater_metadata::{AlterConfigsError, ConfigResource, ConfigResourceType};
+use highwater_protocol::ErrorCode;
+
+use crate::handlers::errors;
+
+/// A resource as a request names it; `None` for a type that has no configuration here.
+fn resource(kind: i8, name: &str) -> Option<ConfigResource> {
+    Some(ConfigResource {
+        kind: ConfigResourceType::from_code(kind)?,
+        name: Arc::from(name),
+    })
+}
+
+/// Code and message of what became of one resource.
+fn outcome(result: Result<(), AlterConfigsError>) -> (ErrorCode, Option<String>) {
+    match result {
+        Ok(()) => (ErrorCode::NONE, None),
+        Err(error) => (errors::alter_configs(&error), Some(error.to_string())),
+    }
+}

@@ -1,0 +1,68 @@
+//! CreatePartitions: topics that shall have more of them.
+
+use highwater_metadata::{Mode, PartitionIncrease};
+use highwater_net::Reply;
+use highwater_protocol::messages::create_partitions_request::CreatePartitionsTopic;
+use highwater_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
+use highwater_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
+use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
+use highwater_types::BrokerId;
+
+use crate::handlers::errors;
+use crate::service::Call;
+
+/// Handles the request.
+pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
+    let request: CreatePartitionsRequest = call.decode()?;
+    Ok(call.blocking(move |broker, _| {
+        let wanted: Vec<_> = request.topics.iter().map(increase).collect();
+        let mode = if request.validate_only {
+            Mode::ValidateOnly
+        } else {
+            Mode::Apply
+        };
+        let start = broker.next_placement();
+        let submitted =
+            broker.decide(|controller| controller.create_partitions(&wanted, start, mode));
+        let outcomes: Vec<(ErrorCode, Option<String>)> = match submitted {
+            Ok(done) => done
+                .into_iter()
+                .map(|outcome| match outcome {
+                    Ok(()) => (ErrorCode::NONE, None),
+                    Err(error) => (errors::create_partitions(&error), Some(error.to_string())),
+                })
+                .collect(),
+            Err(error) => {
+                tracing::error!(%error, "partitions could not be created");
+                vec![(ErrorCode::KAFKA_STORAGE_ERROR, None); wanted.len()]
+            }
+        };
+        let results = request
+            .topics
+            .iter()
+            .zip(outcomes)
+            .map(|(topic, (error, message))| {
+                CreatePartitionsTopicResult::default()
+                    .with_name(topic.name.clone())
+                    .with_error_code(error.code())
+                    .with_error_message(message.map(StrBytes::from_string))
+            });
+        CreatePartitionsResponse::default().with_results(results.collect())
+    }))
+}
+
+fn increase(topic: &CreatePartitionsTopic) -> PartitionIncrease {
+    PartitionIncrease {
+        topic: topic.name.to_string(),
+        count: topic.count,
+        assignments: topic.assignments.as_ref().map(|assignments| {
+            let brokers = |ids: &[highwater_protocol::messages::BrokerId]| {
+                ids.iter().map(|id| BrokerId(id.0)).collect()
+            };
+            assignments
+                .iter()
+                .map(|assignment| brokers(&assignment.broker_ids))
+                .collect()
+        }),
+    }
+}

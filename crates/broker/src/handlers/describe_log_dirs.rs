@@ -1,0 +1,86 @@
+//! DescribeLogDirs: where partitions lie and how large they are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use highwater_net::Reply;
+use highwater_protocol::messages::describe_log_dirs_response::{
+    DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
+};
+use highwater_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
+use highwater_storage::LogDir;
+use highwater_types::TopicName;
+
+use crate::broker::Broker;
+use crate::data::Partition;
+use crate::handlers::produce::wire_topic;
+use crate::service::Call;
+
+/// Handles the request.
+pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
+    let request: DescribeLogDirsRequest = call.decode()?;
+    Ok(call.blocking(move |broker, _| {
+        let results = broker
+            .log_dirs
+            .iter()
+            .map(|dir| describe(broker, dir, &request));
+        DescribeLogDirsResponse::default().with_results(results.collect())
+    }))
+}
+
+fn wanted(request: &DescribeLogDirsRequest, partition: &Partition) -> bool {
+    let Some(topics) = &request.topics else {
+        return true;
+    };
+    let index = partition.name.partition.get();
+    topics.iter().any(|topic| {
+        topic.topic.as_str() == partition.name.topic.as_str() && topic.partitions.contains(&index)
+    })
+}
+
+fn describe(
+    broker: &Broker,
+    dir: &Arc<LogDir>,
+    request: &DescribeLogDirsRequest,
+) -> DescribeLogDirsResult {
+    let path = dir.path().to_string_lossy().into_owned();
+    let result = DescribeLogDirsResult::default().with_log_dir(StrBytes::from_string(path));
+    if dir.is_offline() {
+        return result
+            .with_error_code(ErrorCode::KAFKA_STORAGE_ERROR.code())
+            .with_total_bytes(-1)
+            .with_usable_bytes(-1);
+    }
+    let mut topics: BTreeMap<TopicName, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
+    for partition in broker.partitions.all() {
+        if !Arc::ptr_eq(partition.log.log_dir(), dir) || !wanted(request, &partition) {
+            continue;
+        }
+        let size = i64::try_from(partition.log.size_bytes()).unwrap_or(i64::MAX);
+        let lag = partition.log.log_end() - partition.high_watermark();
+        topics
+            .entry(partition.name.topic.clone())
+            .or_default()
+            .push(
+                DescribeLogDirsPartition::default()
+                    .with_partition_index(partition.name.partition.get())
+                    .with_partition_size(size)
+                    .with_offset_lag(lag.max(0)),
+            );
+    }
+    let topics = topics.into_iter().map(|(name, mut partitions)| {
+        partitions.sort_by_key(|partition| partition.partition_index);
+        DescribeLogDirsTopic::default()
+            .with_name(wire_topic(name.as_str()))
+            .with_partitions(partitions)
+    });
+    let usable = dir
+        .free_bytes()
+        .ok()
+        .and_then(|bytes| i64::try_from(bytes).ok());
+    result
+        .with_topics(topics.collect())
+        .with_total_bytes(-1)
+        .with_usable_bytes(usable.unwrap_or(-1))
+}

@@ -1,0 +1,396 @@
+//! Fetch: records from the segment files, now or when there are some.
+//!
+//! What the request asks is resolved once into a [`Plan`]. If too little is there, the plan
+//! parks in the watchers of its partitions and is tried again whenever one of them moves, until
+//! its time is up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use highwater_net::{FileSource, Piece, Reply, Response};
+use highwater_protocol::fetch_response::{
+    self, EpochEndOffset, FetchPartition, FetchResponse, FetchTopic,
+};
+use highwater_protocol::messages::FetchRequest;
+use highwater_protocol::{DecodeError, ErrorCode};
+use highwater_replication::ReadFrom;
+use highwater_types::{LeaderEpoch, Offset, PartitionIndex, TopicId};
+use parking_lot::Mutex;
+
+use crate::broker::Broker;
+use crate::data::{
+    FINAL_EPOCH, FetchSession, FetchWait, INITIAL_EPOCH, LogRange, Partition, PartitionError,
+    Reader, SessionPartition, Told, TopicKey, Woken,
+};
+use crate::handlers::errors::error_code;
+use crate::service::{Call, Responder};
+
+/// Record ranges up to this size are copied into the response: `sendfile` would cost more.
+const COPIED_BYTES_MAX: usize = 16 * 1024;
+const TOPIC_IDS_FROM: i16 = 13;
+
+/// A fetch, resolved.
+struct Plan {
+    broker: Arc<Broker>,
+    responder: Responder,
+    min_bytes: usize,
+    max_bytes: usize,
+    read_committed: bool,
+    partitions: Vec<Asked>,
+    session: Option<Arc<Mutex<FetchSession>>>,
+    /// An incremental answer leaves out what the client knows.
+    incremental: bool,
+}
+
+struct Asked {
+    question: SessionPartition,
+    found: Result<Arc<Partition>, ErrorCode>,
+}
+
+/// The answers of one attempt, in the order of the plan.
+struct Attempt {
+    answers: Vec<FetchPartition<LogRange>>,
+    bytes: usize,
+    failed: bool,
+}
+
+/// Handles the request.
+pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
+    let request: FetchRequest = call.decode()?;
+    let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let plan = match plan(call, &request) {
+        Ok(plan) => plan,
+        Err(error) => return Ok(answer_error(call.responder, error)),
+    };
+    let attempt = plan.attempt();
+    if plan.is_satisfied(&attempt) || max_wait.is_zero() {
+        return Ok(plan.respond(attempt).map_or(Reply::Close, Reply::Now));
+    }
+    Ok(Reply::Later(Box::pin(park(plan, max_wait))))
+}
+
+async fn park(plan: Plan, max_wait: Duration) -> Option<Response> {
+    let deadline = tokio::time::Instant::now() + max_wait;
+    loop {
+        let wait = FetchWait::new();
+        for asked in &plan.partitions {
+            if let Ok(partition) = &asked.found {
+                partition.watch(&wait);
+            }
+        }
+        // Between the last look and the registration something may have come.
+        let attempt = plan.attempt();
+        if plan.is_satisfied(&attempt) {
+            wait.end();
+            return plan.respond(attempt);
+        }
+        if tokio::time::timeout_at(deadline, Woken(&wait))
+            .await
+            .is_err()
+        {
+            let attempt = plan.attempt();
+            return plan.respond(attempt);
+        }
+    }
+}
+
+fn answer_error(responder: Responder, error: ErrorCode) -> Reply {
+    let response = FetchResponse::<LogRange> {
+        throttle_time_ms: 0,
+        error_code: error,
+        session_id: 0,
+        topics: Vec::new(),
+        node_endpoints: Vec::new(),
+    };
+    encode(responder, response).map_or(Reply::Close, Reply::Now)
+}
+
+fn questions(request: &FetchRequest) -> Vec<SessionPartition> {
+    let mut out = Vec::new();
+    for topic in &request.topics {
+        let key = TopicKey {
+            id: TopicId(*topic.topic_id.as_bytes()),
+            name: topic.topic.0.clone(),
+        };
+        for partition in &topic.partitions {
+            out.push(SessionPartition {
+                topic: key.clone(),
+                partition: PartitionIndex(partition.partition),
+                fetch_offset: Offset(partition.fetch_offset),
+                max_bytes: partition.partition_max_bytes,
+                current_leader_epoch: LeaderEpoch(partition.current_leader_epoch),
+                last_fetched_epoch: LeaderEpoch(partition.last_fetched_epoch),
+                told: Told::NOTHING,
+            });
+        }
+    }
+    out
+}
+
+fn plan(call: &Call<'_>, request: &FetchRequest) -> Result<Plan, ErrorCode> {
+    let asked = questions(request);
+    let by_id = call.version() >= TOPIC_IDS_FROM;
+    let now_ms = call.broker.clock.now().mono_ms;
+    let sessions = &call.broker.fetch_sessions;
+    let (session, incremental) = match request.session_epoch {
+        FINAL_EPOCH | INITIAL_EPOCH => {
+            if request.session_id != 0 {
+                sessions.close(request.session_id);
+            }
+            let wanted = request.session_epoch == INITIAL_EPOCH && !asked.is_empty();
+            let session = wanted.then(|| sessions.open(now_ms, by_id)).flatten();
+            if let Some(session) = &session {
+                let mut session = session.lock();
+                asked
+                    .iter()
+                    .for_each(|partition| session.upsert(partition.clone()));
+            }
+            (session, false)
+        }
+        epoch => (
+            Some(sessions.resume(now_ms, request.session_id, epoch, by_id)?),
+            true,
+        ),
+    };
+    let questions = match &session {
+        Some(session) if incremental => {
+            let mut session = session.lock();
+            asked
+                .into_iter()
+                .for_each(|partition| session.upsert(partition));
+            for topic in &request.forgotten_topics_data {
+                let key = TopicKey {
+                    id: TopicId(*topic.topic_id.as_bytes()),
+                    name: topic.topic.0.clone(),
+                };
+                for index in &topic.partitions {
+                    session.forget(key.clone(), PartitionIndex(*index));
+                }
+            }
+            session.question()
+        }
+        _ => asked,
+    };
+    let limit = call.broker.config().network.fetch_max_bytes;
+    Ok(Plan {
+        broker: Arc::clone(call.broker),
+        responder: call.responder,
+        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
+        max_bytes: usize::try_from(request.max_bytes).unwrap_or(0).min(limit),
+        read_committed: request.isolation_level == 1,
+        partitions: resolve(call.broker, questions, by_id),
+        session,
+        incremental,
+    })
+}
+
+fn resolve(broker: &Broker, questions: Vec<SessionPartition>, by_id: bool) -> Vec<Asked> {
+    let mut topic = None;
+    let mut key: Option<TopicKey> = None;
+    let mut out = Vec::with_capacity(questions.len());
+    for question in questions {
+        if key.as_ref() != Some(&question.topic) {
+            topic = if by_id {
+                broker.partitions.topic_by_id(question.topic.id)
+            } else {
+                broker.partitions.topic(question.topic.name.as_str())
+            };
+            key = Some(question.topic.clone());
+        }
+        let found = match &topic {
+            None if by_id => Err(ErrorCode::UNKNOWN_TOPIC_ID),
+            None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+            Some(topic) => topic
+                .partition(question.partition)
+                .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        };
+        out.push(Asked { question, found });
+    }
+    out
+}
+
+impl Plan {
+    fn attempt(&self) -> Attempt {
+        let mut attempt = Attempt {
+            answers: Vec::with_capacity(self.partitions.len()),
+            bytes: 0,
+            failed: false,
+        };
+        for asked in &self.partitions {
+            let left = self.max_bytes.saturating_sub(attempt.bytes);
+            let answer = self.read(asked, left, attempt.bytes == 0);
+            attempt.bytes += answer
+                .records
+                .iter()
+                .map(fetch_response::Piece::len)
+                .sum::<usize>();
+            attempt.failed |= answer.error_code.is_error() || answer.diverging_epoch.is_some();
+            attempt.answers.push(answer);
+        }
+        attempt
+    }
+
+    fn is_satisfied(&self, attempt: &Attempt) -> bool {
+        attempt.failed || attempt.bytes >= self.min_bytes || self.partitions.is_empty()
+    }
+
+    /// Reads one partition; the first that has anything gives a whole batch whatever its size.
+    fn read(&self, asked: &Asked, left: usize, first: bool) -> FetchPartition<LogRange> {
+        let index = asked.question.partition;
+        let partition = match &asked.found {
+            Ok(partition) => partition,
+            Err(error) => return FetchPartition::error(index, *error),
+        };
+        match read_partition(partition, &asked.question, left, first) {
+            Ok(mut answer) => {
+                if self.read_committed {
+                    answer.aborted_transactions = Some(Vec::new());
+                }
+                answer
+            }
+            Err(error) => {
+                self.broker.metrics.fetch_failed();
+                let code = error_code(&error);
+                if !code.is_retriable() && code != ErrorCode::OFFSET_OUT_OF_RANGE {
+                    tracing::warn!(
+                        partition = %partition.name, offset = %asked.question.fetch_offset,
+                        %error, "a fetch failed"
+                    );
+                }
+                FetchPartition::error(index, code)
+            }
+        }
+    }
+
+    fn respond(self, attempt: Attempt) -> Option<Response> {
+        let mut topics: Vec<FetchTopic<LogRange>> = Vec::new();
+        let mut session = self.session.as_ref().map(|session| session.lock());
+        for (asked, mut answer) in self.partitions.iter().zip(attempt.answers) {
+            let question = &asked.question;
+            if let Some(session) = session.as_mut() {
+                let told = Told {
+                    error: answer.error_code,
+                    high_watermark: answer.high_watermark,
+                    log_start: answer.log_start_offset,
+                };
+                let key = (question.topic.clone(), question.partition);
+                let is_news = session.tell(&key, told);
+                if self.incremental && !is_news && answer.records.is_empty() {
+                    continue;
+                }
+            }
+            copy_small(&mut answer);
+            match topics.last_mut() {
+                Some(topic)
+                    if topic.topic_id == question.topic.id && topic.name == question.topic.name =>
+                {
+                    topic.partitions.push(answer);
+                }
+                _ => topics.push(FetchTopic {
+                    name: question.topic.name.clone(),
+                    topic_id: question.topic.id,
+                    partitions: vec![answer],
+                }),
+            }
+        }
+        let session_id = session.as_ref().map_or(0, |session| session.id);
+        drop(session);
+        self.broker.metrics.fetched(attempt.bytes);
+        encode(
+            self.responder,
+            FetchResponse {
+                throttle_time_ms: 0,
+                error_code: ErrorCode::NONE,
+                session_id,
+                topics,
+                node_endpoints: Vec::new(),
+            },
+        )
+    }
+}
+
+fn read_partition(
+    partition: &Partition,
+    question: &SessionPartition,
+    left: usize,
+    first: bool,
+) -> Result<FetchPartition<LogRange>, PartitionError> {
+    let current =
+        (question.current_leader_epoch.get() >= 0).then_some(question.current_leader_epoch);
+    partition.check_fetch(current, ReadFrom::Leader)?;
+    let mut answer = FetchPartition::error(question.partition, ErrorCode::NONE);
+    if question.last_fetched_epoch.get() >= 0
+        && let Some(end) =
+            partition.diverging(question.fetch_offset, question.last_fetched_epoch)?
+    {
+        answer.diverging_epoch = Some(EpochEndOffset {
+            leader_epoch: end.epoch,
+            end_offset: end.end,
+        });
+        return Ok(answer);
+    }
+    let limit = usize::try_from(question.max_bytes).unwrap_or(0).min(left);
+    let read = if limit == 0 && !first {
+        partition.look()
+    } else {
+        partition.read(question.fetch_offset, limit, first, Reader::Consumer)?
+    };
+    answer.high_watermark = read.high_watermark;
+    answer.last_stable_offset = read.high_watermark;
+    answer.log_start_offset = read.log_start;
+    answer.records = read
+        .range
+        .map(fetch_response::Piece::File)
+        .into_iter()
+        .collect();
+    Ok(answer)
+}
+
+/// Copies a small range into memory; a short read leaves the file piece, whose sending will
+/// end the connection rather than send less than was promised.
+fn copy_small(answer: &mut FetchPartition<LogRange>) {
+    for piece in &mut answer.records {
+        let fetch_response::Piece::File(range) = piece else {
+            continue;
+        };
+        if range.len > COPIED_BYTES_MAX {
+            continue;
+        }
+        if let Ok(buffer) = range.read() {
+            *piece = fetch_response::Piece::Bytes(Bytes::from(buffer));
+        }
+    }
+}
+
+impl FileSource for LogRange {
+    fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.file.as_fd()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> std::io::Result<usize> {
+        self.file.read_at(buffer, position)
+    }
+}
+
+fn encode(responder: Responder, response: FetchResponse<LogRange>) -> Option<Response> {
+    let encoded = fetch_response::encode(responder.api_version, responder.correlation_id, response);
+    let pieces = match encoded {
+        Ok(pieces) => pieces,
+        Err(error) => {
+            tracing::error!(%error, "a fetch response could not be encoded");
+            return None;
+        }
+    };
+    let pieces = pieces.into_iter().map(|piece| match piece {
+        fetch_response::Piece::Bytes(bytes) => Piece::Bytes(bytes),
+        fetch_response::Piece::File(range) => Piece::File {
+            position: range.position,
+            len: range.len,
+            source: Box::new(range),
+        },
+    });
+    Some(Response {
+        pieces: pieces.collect(),
+    })
+}

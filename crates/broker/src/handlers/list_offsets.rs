@@ -1,0 +1,128 @@
+//! ListOffsets: the ends of a log, and offsets by timestamp.
+
+use highwater_net::Reply;
+use highwater_protocol::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
+use highwater_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use highwater_protocol::{DecodeError, ErrorCode};
+use highwater_replication::ReadFrom;
+use highwater_types::{LeaderEpoch, Offset, PartitionIndex};
+
+use crate::broker::Broker;
+use crate::data::{Partition, PartitionError};
+use crate::handlers::errors::error_code;
+use crate::service::Call;
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+/// The first offset on local disks, which without tiered storage is the first of all.
+const EARLIEST_LOCAL: i64 = -4;
+/// The last offset in tiered storage, of which there is none.
+const LATEST_TIERED: i64 = -5;
+
+struct Found {
+    offset: i64,
+    timestamp: i64,
+    leader_epoch: LeaderEpoch,
+}
+
+/// Handles the request. Looking for a timestamp may read a segment, so it is done aside.
+pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
+    let request: ListOffsetsRequest = call.decode()?;
+    let needs_disk = |timestamp: i64| timestamp >= 0 || timestamp == MAX_TIMESTAMP;
+    let aside = request
+        .topics
+        .iter()
+        .flat_map(|topic| &topic.partitions)
+        .any(|partition| needs_disk(partition.timestamp));
+    if aside {
+        return Ok(call.blocking(move |broker, _| answer(broker, &request)));
+    }
+    Ok(call.reply(&answer(call.broker, &request)))
+}
+
+fn answer(broker: &Broker, request: &ListOffsetsRequest) -> ListOffsetsResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let found = broker.partitions.topic(topic.name.as_str());
+        let partitions = topic.partitions.iter().map(|asked| {
+            let response =
+                ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
+            let partition = found
+                .as_ref()
+                .and_then(|topic| topic.partition(PartitionIndex(asked.partition_index)));
+            let Some(partition) = partition else {
+                return response.with_error_code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.code());
+            };
+            let current = LeaderEpoch(asked.current_leader_epoch);
+            match look(&partition, current, asked.timestamp) {
+                Ok(found) => response
+                    .with_offset(found.offset)
+                    .with_timestamp(found.timestamp)
+                    .with_leader_epoch(found.leader_epoch.get()),
+                Err(code) => response.with_error_code(code.code()),
+            }
+        });
+        ListOffsetsTopicResponse::default()
+            .with_name(topic.name.clone())
+            .with_partitions(partitions.collect())
+    });
+    ListOffsetsResponse::default().with_topics(topics.collect())
+}
+
+fn look(partition: &Partition, current: LeaderEpoch, timestamp: i64) -> Result<Found, ErrorCode> {
+    let code = |error: PartitionError| {
+        let code = error_code(&error);
+        tracing::debug!(partition = %partition.name, %error, "ListOffsets failed");
+        code
+    };
+    let current = (current.get() >= 0).then_some(current);
+    partition
+        .check_fetch(current, ReadFrom::Leader)
+        .map_err(code)?;
+    let at = |offset: Offset| Found {
+        offset: offset.get(),
+        timestamp: -1,
+        leader_epoch: partition.epoch_at(offset),
+    };
+    // Only what a consumer may read exists for it.
+    let visible = partition.high_watermark();
+    match timestamp {
+        LATEST => Ok(Found {
+            leader_epoch: partition.leader_epoch(),
+            ..at(visible)
+        }),
+        EARLIEST | EARLIEST_LOCAL => Ok(at(partition.log.log_start())),
+        LATEST_TIERED => Ok(Found {
+            offset: -1,
+            timestamp: -1,
+            leader_epoch: LeaderEpoch::UNKNOWN,
+        }),
+        MAX_TIMESTAMP => by_time(partition, partition.log.max_timestamp(visible)),
+        wanted if wanted >= 0 => {
+            by_time(partition, partition.log.find_by_timestamp(wanted, visible))
+        }
+        _ => Err(ErrorCode::UNSUPPORTED_VERSION),
+    }
+}
+
+fn by_time(
+    partition: &Partition,
+    found: Result<Option<highwater_storage::TimestampedOffset>, highwater_storage::ReadError>,
+) -> Result<Found, ErrorCode> {
+    let none = Found {
+        offset: -1,
+        timestamp: -1,
+        leader_epoch: LeaderEpoch::UNKNOWN,
+    };
+    match found {
+        Ok(Some(found)) => Ok(Found {
+            offset: found.offset.get(),
+            timestamp: found.timestamp_ms,
+            leader_epoch: partition.epoch_at(found.offset),
+        }),
+        Ok(None) => Ok(none),
+        Err(error) => Err(error_code(&error.into())),
+    }
+}

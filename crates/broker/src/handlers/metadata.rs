@@ -1,0 +1,243 @@
+//! Metadata: brokers, topics, partitions and their leaders; and topics that create themselves.
+
+use std::sync::Arc;
+
+use highwater_metadata::{BrokerRegistration, MetadataImage, NewTopic, TopicImage};
+use highwater_net::Reply;
+use highwater_protocol::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use highwater_protocol::messages::{BrokerId as WireBroker, MetadataRequest, MetadataResponse};
+use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
+use highwater_security::{RequestContext, Resource, authorized_operations};
+use highwater_types::{TopicId, TopicName};
+use uuid::Uuid;
+
+use crate::broker::Broker;
+use crate::coordinator::OFFSETS_TOPIC;
+use crate::handlers::produce::wire_topic;
+use crate::service::Call;
+
+/// What was asked for.
+enum Wanted {
+    All,
+    Some(Vec<Named>),
+}
+
+enum Named {
+    Name(StrBytes),
+    Id(Uuid),
+}
+
+/// Handles the request.
+pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
+    let request: MetadataRequest = call.decode()?;
+    let wanted = wanted(&request, call.version());
+    let creates =
+        request.allow_auto_topic_creation && call.broker.config().log.auto_create_topics_enable;
+    let missing = if creates {
+        missing_topics(call.broker, &wanted)
+    } else {
+        Vec::new()
+    };
+    if missing.is_empty() {
+        return Ok(call.reply(&answer(call.broker, call.context, &request, &wanted, &[])));
+    }
+    // Creation waits for the disk.
+    Ok(call.blocking(move |broker, context| {
+        let failed: Vec<_> = missing
+            .into_iter()
+            .filter_map(|name| {
+                let error = create(broker, &name).err()?;
+                Some((name, error))
+            })
+            .collect();
+        answer(broker, context, &request, &wanted, &failed)
+    }))
+}
+
+fn wanted(request: &MetadataRequest, version: i16) -> Wanted {
+    let Some(topics) = &request.topics else {
+        return Wanted::All;
+    };
+    if topics.is_empty() && version == 0 {
+        return Wanted::All;
+    }
+    let named = topics.iter().map(|topic| match &topic.name {
+        Some(name) => Named::Name(name.0.clone()),
+        None => Named::Id(topic.topic_id),
+    });
+    Wanted::Some(named.collect())
+}
+
+fn missing_topics(broker: &Broker, wanted: &Wanted) -> Vec<StrBytes> {
+    let Wanted::Some(named) = wanted else {
+        return Vec::new();
+    };
+    let image = broker.metadata.image();
+    let names = named.iter().filter_map(|named| match named {
+        Named::Name(name) if TopicName::new(name).is_ok() && image.topic(name).is_none() => {
+            Some(name.clone())
+        }
+        _ => None,
+    });
+    names.collect()
+}
+
+/// Creates a topic because somebody asked about it. The answer to a client that asked is still
+/// good: the topic is there when it leaves.
+fn create(broker: &Arc<Broker>, name: &StrBytes) -> Result<(), ErrorCode> {
+    if name.as_str() == OFFSETS_TOPIC {
+        return broker.ensure_offsets_topic();
+    }
+    broker.create_topic(NewTopic {
+        name: name.to_string(),
+        partitions: -1,
+        replication_factor: -1,
+        assignments: Vec::new(),
+        configs: Vec::new(),
+    })
+}
+
+fn answer(
+    broker: &Broker,
+    context: &RequestContext,
+    request: &MetadataRequest,
+    wanted: &Wanted,
+    failed: &[(StrBytes, ErrorCode)],
+) -> MetadataResponse {
+    let image = broker.metadata.image();
+    let asker = request
+        .include_topic_authorized_operations
+        .then_some(context);
+    let topics = match wanted {
+        Wanted::All => image
+            .topics()
+            .map(|topic| topic_response(broker, &image, topic, asker))
+            .collect(),
+        Wanted::Some(named) => named
+            .iter()
+            .map(|named| named_response(broker, &image, named, asker, failed))
+            .collect(),
+    };
+    let mut response = MetadataResponse::default()
+        .with_brokers(brokers(&image, &context.listener))
+        .with_cluster_id(Some(StrBytes::from_string(broker.cluster_id.clone())))
+        .with_controller_id(WireBroker(broker.id.get()))
+        .with_topics(topics);
+    if request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = operations_of(broker, context, &Resource::CLUSTER);
+    }
+    response
+}
+
+/// Every broker, at the address that it advertises to peers of this listener.
+pub(crate) fn endpoint(broker: &BrokerRegistration, listener: &str) -> (StrBytes, i32) {
+    let of_name = broker
+        .listeners
+        .iter()
+        .find(|known| *known.name == *listener);
+    of_name.or(broker.listeners.first()).map_or_else(
+        || (StrBytes::new(), -1),
+        |known| {
+            (
+                StrBytes::from_string(known.host.to_string()),
+                i32::from(known.port),
+            )
+        },
+    )
+}
+
+fn brokers(image: &MetadataImage, listener: &str) -> Vec<MetadataResponseBroker> {
+    let registered = image.brokers().map(|known| {
+        let (host, port) = endpoint(known, listener);
+        MetadataResponseBroker::default()
+            .with_node_id(WireBroker(known.id.get()))
+            .with_host(host)
+            .with_port(port)
+            .with_rack(
+                known
+                    .rack
+                    .as_ref()
+                    .map(|rack| StrBytes::from_string(rack.to_string())),
+            )
+    });
+    registered.collect()
+}
+
+fn named_response(
+    broker: &Broker,
+    image: &MetadataImage,
+    named: &Named,
+    asker: Option<&RequestContext>,
+    failed: &[(StrBytes, ErrorCode)],
+) -> MetadataResponseTopic {
+    match named {
+        Named::Name(name) => {
+            if let Some(topic) = image.topic(name) {
+                return topic_response(broker, image, topic, asker);
+            }
+            let failure = failed.iter().find(|(failed, _)| failed == name);
+            let error = match (TopicName::new(name), failure) {
+                (Err(_), _) => ErrorCode::INVALID_TOPIC_EXCEPTION,
+                (_, Some((_, error))) => *error,
+                _ => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            };
+            MetadataResponseTopic::default()
+                .with_error_code(error.code())
+                .with_name(Some(wire_topic(name)))
+        }
+        Named::Id(id) => match image.topic_by_id(TopicId(*id.as_bytes())) {
+            Some(topic) => topic_response(broker, image, topic, asker),
+            None => MetadataResponseTopic::default()
+                .with_error_code(ErrorCode::UNKNOWN_TOPIC_ID.code())
+                .with_name(None)
+                .with_topic_id(*id),
+        },
+    }
+}
+
+fn topic_response(
+    broker: &Broker,
+    image: &MetadataImage,
+    topic: &TopicImage,
+    asker: Option<&RequestContext>,
+) -> MetadataResponseTopic {
+    let ids = |brokers: &[highwater_types::BrokerId]| -> Vec<WireBroker> {
+        brokers.iter().map(|id| WireBroker(id.get())).collect()
+    };
+    let partitions = topic.partitions().map(|(index, partition)| {
+        let has_leader = partition.leader.get() >= 0;
+        let error = if has_leader {
+            ErrorCode::NONE
+        } else {
+            ErrorCode::LEADER_NOT_AVAILABLE
+        };
+        let offline = partition
+            .replicas
+            .iter()
+            .filter(|id| !image.is_active(**id));
+        MetadataResponsePartition::default()
+            .with_error_code(error.code())
+            .with_partition_index(index.get())
+            .with_leader_id(WireBroker(partition.leader.get()))
+            .with_leader_epoch(partition.leader_epoch.get())
+            .with_replica_nodes(ids(&partition.replicas))
+            .with_isr_nodes(ids(&partition.isr))
+            .with_offline_replicas(offline.map(|id| WireBroker(id.get())).collect())
+    });
+    let mut response = MetadataResponseTopic::default()
+        .with_name(Some(wire_topic(topic.name.as_str())))
+        .with_topic_id(Uuid::from_bytes(topic.id.0))
+        .with_is_internal(topic.name.is_internal())
+        .with_partitions(partitions.collect());
+    if let Some(context) = asker {
+        response.topic_authorized_operations =
+            operations_of(broker, context, &Resource::topic(topic.name.as_str()));
+    }
+    response
+}
+
+fn operations_of(broker: &Broker, context: &RequestContext, resource: &Resource<'_>) -> i32 {
+    authorized_operations(broker.authorizer.as_ref(), context, resource)
+}

@@ -1,0 +1,179 @@
+//! The metadata log of a broker on its own, and the image that its records make.
+//!
+//! The log is a partition like any other, `__cluster_metadata-0` in the first log directory;
+//! each record batch is one decision, so that a crash leaves all of it or nothing. A decision is
+//! made on the latest image under the lock, appended, flushed, and only then published. Where a
+//! quorum takes this place later, `submit` is the seam.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use highwater_metadata::{
+    ApplyError, Decision, DecodeError, MetadataDelta, MetadataImage, MetadataRecord,
+};
+use highwater_records::{BatchSpec, RecordBatchBuilder, Scratch, batches};
+use highwater_storage::{
+    AppendBatch, AppendError, AppendOrigin, PartitionLog, ReadError, StorageError,
+};
+use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
+use highwater_types::{LeaderEpoch, Now, Offset};
+use parking_lot::Mutex;
+
+/// The name of the log.
+pub(crate) const METADATA_TOPIC: &str = "__cluster_metadata";
+/// Bytes read at a time when the log is replayed.
+const READ_BYTES: usize = 4 * 1024 * 1024;
+/// Records of one batch at most; a larger decision is several batches.
+const RECORDS_PER_BATCH: usize = 10_000;
+
+/// Why metadata could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// The log could not be written.
+    #[error("the metadata log cannot be written: {0}")]
+    Append(#[from] AppendError),
+    /// The log could not be read.
+    #[error("the metadata log cannot be read: {0}")]
+    Read(#[from] ReadError),
+    /// The disk refused.
+    #[error("the metadata log: {0}")]
+    Storage(#[from] StorageError),
+    /// The system refused.
+    #[error("the metadata log cannot be read: {0}")]
+    Io(#[from] std::io::Error),
+    /// A batch of it is damaged.
+    #[error("the metadata log is damaged at offset {0}")]
+    Damaged(Offset),
+    /// A record that this version does not know.
+    #[error("the metadata log holds a record at offset {0} that cannot be read: {1}")]
+    Record(Offset, DecodeError),
+    /// A record that contradicts those before it.
+    #[error("the metadata log contradicts itself: {0}")]
+    Apply(#[from] ApplyError),
+}
+
+/// The image, and the log behind it.
+pub(crate) struct MetadataStore {
+    image: ArcSwap<MetadataImage>,
+    log: Mutex<PartitionLog>,
+}
+
+impl MetadataStore {
+    /// Replays the log.
+    pub(crate) fn open(log: PartitionLog) -> Result<Self, MetadataError> {
+        let image = replay(&log)?;
+        Ok(Self {
+            image: ArcSwap::from_pointee(image),
+            log: Mutex::new(log),
+        })
+    }
+
+    /// The image as it is now.
+    pub(crate) fn image(&self) -> Arc<MetadataImage> {
+        self.image.load_full()
+    }
+
+    /// How far the log goes: a number that grows with every change.
+    pub(crate) fn offset(&self) -> Offset {
+        self.log.lock().log_end()
+    }
+
+    /// Decides, writes, flushes and publishes; blocks on the disk. `act` carries out what has
+    /// changed, still under the lock, so that brokers see changes in the order of the log.
+    pub(crate) fn submit<R>(
+        &self,
+        now: Now,
+        decide: impl FnOnce(&MetadataImage) -> Decision<R>,
+        act: impl FnOnce(&Arc<MetadataImage>, &MetadataDelta),
+    ) -> Result<R, MetadataError> {
+        let log = self.log.lock();
+        let before = self.image.load_full();
+        let decision = decide(&before);
+        if decision.records.is_empty() {
+            return Ok(decision.response);
+        }
+        // What contradicts the image must not get into the log.
+        let (image, delta) = before.apply(&decision.records)?;
+        append(&log, &decision.records, now)?;
+        let image = Arc::new(image);
+        self.image.store(Arc::clone(&image));
+        act(&image, &delta);
+        Ok(decision.response)
+    }
+
+    /// Writes everything down and lets go of the files.
+    pub(crate) fn close(&self) -> Result<(), MetadataError> {
+        self.log.lock().close()?;
+        Ok(())
+    }
+}
+
+fn append(log: &PartitionLog, records: &[MetadataRecord], now: Now) -> Result<(), MetadataError> {
+    let mut bytes = Vec::new();
+    let mut built = Vec::new();
+    for part in records.chunks(RECORDS_PER_BATCH) {
+        let mut builder = RecordBatchBuilder::new(BatchSpec::default());
+        for record in part {
+            bytes.clear();
+            record.encode(&mut bytes);
+            let appended = builder.append(now.wall_ms, None, Some(&bytes), &[]);
+            appended.map_err(|_| MetadataError::Damaged(log.log_end()))?;
+        }
+        built.push(
+            builder
+                .finish()
+                .map_err(|_| MetadataError::Damaged(log.log_end()))?,
+        );
+    }
+    let views: Vec<_> = built
+        .iter()
+        .filter_map(|bytes| {
+            let view = highwater_records::BatchView::first(bytes).ok()?;
+            Some(AppendBatch {
+                header: view.header,
+                bytes: view.bytes,
+            })
+        })
+        .collect();
+    log.append_leader(&views, LeaderEpoch(0), now, AppendOrigin::Coordinator)?;
+    // DURABILITY: nothing of a decision is seen before its records are on disk.
+    log.flush()?;
+    Ok(())
+}
+
+fn replay(log: &PartitionLog) -> Result<MetadataImage, MetadataError> {
+    let mut image = MetadataImage::new();
+    let mut at = log.log_start();
+    let mut scratch = Scratch::new();
+    while at < log.log_end() {
+        let Some(range) = log.read(at, log.log_end(), READ_BYTES, true)? else {
+            break;
+        };
+        let mut buffer = vec![0; range.len];
+        if range.file.read_full_at(&mut buffer, range.position)? < range.len {
+            return Err(MetadataError::Damaged(at));
+        }
+        let before = at;
+        for batch in batches(&buffer) {
+            let Ok(batch) = batch else { break };
+            let offset = batch.header.base_offset;
+            let records = batch
+                .records(&mut scratch, DECOMPRESSED_BATCH_BYTES_MAX)
+                .map_err(|_| MetadataError::Damaged(offset))?;
+            let mut decoded = Vec::new();
+            for record in records {
+                let record = record.map_err(|_| MetadataError::Damaged(offset))?;
+                let value = record.value.unwrap_or_default();
+                let record = MetadataRecord::decode(value)
+                    .map_err(|error| MetadataError::Record(offset, error))?;
+                decoded.push(record);
+            }
+            image = image.apply(&decoded)?.0;
+            at = batch.header.next_offset();
+        }
+        if at == before {
+            return Err(MetadataError::Damaged(at));
+        }
+    }
+    Ok(image)
+}
