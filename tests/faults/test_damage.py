@@ -2,6 +2,7 @@
 
 import shutil
 
+import confluent_kafka as ck
 import pytest
 
 from harness.clients import driver
@@ -24,12 +25,15 @@ def filled(make_broker, topic):
 
 
 def fill(broker, topic):
-    import confluent_kafka as ck
-    producer = ck.Producer({"bootstrap.servers": broker.bootstrap, "batch.num.messages": 1, "linger.ms": 0, "log_level": 0})
+    errors = []
+    producer = ck.Producer({
+        "bootstrap.servers": broker.bootstrap, "enable.idempotence": True, "batch.num.messages": 1, "log_level": 0,
+    })
     for i in range(RECORDS):
         for partition in range(2):
-            producer.produce(topic, value=value(i), partition=partition)
-    assert producer.flush(30) == 0
+            producer.produce(topic, value=value(i), partition=partition,
+                             on_delivery=lambda error, _: errors.append(error) if error else None)
+    assert producer.flush(30) == 0 and errors == []
 
 
 def value(i):
