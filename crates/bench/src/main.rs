@@ -1,0 +1,2 @@
+//! Measures the broker from outside.
+fn main() {}
