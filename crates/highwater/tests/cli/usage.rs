@@ -1,0 +1,58 @@
+//! What does not need a broker.
+
+use crate::broker::run_binary;
+
+/// Nothing listens on port 1.
+const NOBODY: &str = "127.0.0.1:1";
+
+#[test]
+fn an_address_where_nobody_answers_is_one_line_and_exit_code_1() {
+    for args in [
+        &["topic", "list"][..],
+        &["cluster", "info", "--format", "json"],
+        &["group", "list", "-b", "localhost:1"],
+        &["consume", "t"],
+    ] {
+        let ran = run_binary(args, b"", NOBODY).expect_code(1);
+        assert!(
+            ran.complaint().starts_with("cannot connect to "),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(ran.stdout, "");
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    for args in [
+        &["topic"][..],
+        &["topic", "create"],
+        &["topic", "create", "a/b"],
+        &["topic", "create", "t", "-p", "0"],
+        &["topic", "create", "t", "-c", "retention.ms"],
+        &["topic", "alter", "t"],
+        &["topic", "trim", "t"],
+        &["topic", "trim", "t", "--before", "sometime"],
+        &["topic", "list", "--timeout", "fast"],
+        &["config", "get", "planet", "x"],
+        &["group", "reset", "g"],
+        &["group", "reset", "g", "--to", "1", "--by", "1"],
+        &["consume", "t", "-f", "%q"],
+        &["consume", "t", "-f", "%s", "--format", "json"],
+        &["produce", "t", "-z", "zip"],
+        &["topic", "list", "-b", ","],
+        &["nonsense"],
+    ] {
+        let ran = run_binary(args, b"", NOBODY).expect_code(2);
+        assert!(!ran.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn there_are_completions_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = run_binary(&["completions", shell], b"", NOBODY).expect_code(0);
+        assert!(ran.stdout.contains("add-partitions"), "{shell}");
+    }
+}
