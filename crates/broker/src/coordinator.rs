@@ -13,12 +13,9 @@ mod timers;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use highwater_groups::{
-    DescribeRequest, DropTopicsRequest, DroppedTopic, FetchOffsetsRequest, FetchedTopic,
-    GroupConfig, ListRequest, Reply, Request,
-};
+use highwater_groups::{DropTopicsRequest, DroppedTopic, GroupConfig, Reply, Request};
 use highwater_protocol::ErrorCode;
-use highwater_types::{Offset, PartitionIndex, TopicName};
+use highwater_types::{PartitionIndex, TopicName};
 use parking_lot::RwLock;
 
 use crate::broker::Broker;
@@ -138,39 +135,17 @@ impl GroupCoordinator {
     }
 
     /// Every group with its state and its committed offsets, for metrics.
-    pub(crate) async fn views(&self, broker: &Arc<Broker>) -> Vec<GroupView> {
-        let mut views = Vec::new();
-        for shard in self.shards() {
-            let list = Request::List(ListRequest::default());
-            let Ok(Reply::List(groups)) = self.call_shard(broker, &shard, list).await else {
-                continue;
-            };
-            for group in groups {
-                let offsets = Request::FetchOffsets(FetchOffsetsRequest {
-                    group_id: group.group_id.clone(),
-                    topics: None,
-                    require_stable: false,
-                });
-                let describe = Request::Describe(DescribeRequest {
-                    group_id: group.group_id.clone(),
-                });
-                let members = match self.call_shard(broker, &shard, describe).await {
-                    Ok(Reply::Describe(described)) => described.members.len(),
-                    _ => 0,
-                };
-                let topics = match self.call_shard(broker, &shard, offsets).await {
-                    Ok(Reply::FetchOffsets(topics)) => topics,
-                    _ => Vec::new(),
-                };
-                views.push(GroupView {
-                    group: group.group_id.to_string(),
-                    state: group.state.to_string(),
-                    members,
-                    offsets: committed(topics),
-                });
-            }
-        }
-        views
+    pub(crate) fn views(&self) -> Vec<GroupView> {
+        let shards = self.shards();
+        let groups = shards.iter().flat_map(|shard| shard.summaries());
+        groups
+            .map(|group| GroupView {
+                group: group.group_id.to_string(),
+                state: group.state.name(),
+                members: group.members,
+                offsets: group.offsets,
+            })
+            .collect()
     }
 
     /// Rings the timers of all shards until the process ends.
@@ -196,17 +171,6 @@ fn group_config(broker: &Broker) -> GroupConfig {
         .unwrap_or(i64::MAX),
         offsets_retention_check_interval_ms: groups.offsets_retention_check_interval_ms,
     }
-}
-
-fn committed(topics: Vec<FetchedTopic>) -> Vec<(TopicName, PartitionIndex, Offset)> {
-    let partitions = topics.into_iter().flat_map(|topic| {
-        let name = topic.topic;
-        topic
-            .partitions
-            .into_iter()
-            .filter_map(move |(partition, found)| Some((name.clone(), partition, found?.offset)))
-    });
-    partitions.collect()
 }
 
 /// Whether a topic belongs to the coordinator.

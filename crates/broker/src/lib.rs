@@ -21,6 +21,6 @@ mod startup;
 mod views;
 
 pub use metadata_store::MetadataError;
-pub use metrics::MetricsSnapshot;
+pub use metrics::{ApiSnapshot, DURATION_BOUNDS_US, DurationsSnapshot, TrafficSnapshot};
 pub use startup::{RunningBroker, StartError, StartReport};
-pub use views::{BrokerView, GroupView, PartitionView};
+pub use views::{BrokerView, ClusterView, GroupView, LogDirView, PartitionView, RequestMemory};

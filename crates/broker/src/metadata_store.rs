@@ -101,6 +101,13 @@ impl MetadataStore {
         Ok(decision.response)
     }
 
+    /// Looks at the image at a moment when everything that it says has been carried out here;
+    /// `None` while a change is under way.
+    pub(crate) fn while_settled<R>(&self, look: impl FnOnce(&MetadataImage) -> R) -> Option<R> {
+        let _settled = self.log.try_lock()?;
+        Some(look(&self.image.load()))
+    }
+
     /// Writes everything down and lets go of the files.
     pub(crate) fn close(&self) -> Result<(), MetadataError> {
         self.log.lock().close()?;

@@ -136,8 +136,7 @@ impl Service for BrokerService {
         let reply = catch_unwind(AssertUnwindSafe(|| {
             self.dispatch(session, &header, bytes, reservation)
         }));
-        self.0.metrics.request(api_key, started.elapsed());
-        reply.unwrap_or_else(|_| {
+        let reply = reply.unwrap_or_else(|_| {
             tracing::error!(
                 api = api_name(api_key),
                 version = header.api_version,
@@ -146,11 +145,28 @@ impl Service for BrokerService {
                 "a handler panicked; closing its connection"
             );
             Reply::Close
-        })
+        });
+        self.timed(reply, api_key, started)
     }
 }
 
 impl BrokerService {
+    /// Counts the request, and how long it takes until its answer is ready.
+    fn timed(&self, reply: Reply, api_key: i16, started: std::time::Instant) -> Reply {
+        let took = started.elapsed();
+        self.0.metrics.handled(api_key, took);
+        let Reply::Later(answer) = reply else {
+            self.0.metrics.answered(api_key, took);
+            return reply;
+        };
+        let broker = Arc::clone(&self.0);
+        Reply::Later(Box::pin(async move {
+            let response = answer.await;
+            broker.metrics.answered(api_key, started.elapsed());
+            response
+        }))
+    }
+
     fn dispatch(
         &self,
         session: &mut Session,

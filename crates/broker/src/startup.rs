@@ -108,6 +108,8 @@ pub struct RunningBroker {
     server: Arc<ServerHandle>,
     background: Background,
     timers: tokio::task::JoinHandle<()>,
+    budget: Arc<Budget>,
+    report: Arc<StartReport>,
 }
 
 impl RunningBroker {
@@ -149,7 +151,8 @@ impl RunningBroker {
         let config = broker.config();
         let budget = Budget::new(config.request_budget_bytes());
         let service = Arc::new(BrokerService(Arc::clone(&broker)));
-        let server = Arc::new(serve(bound, service, net_config(&config), budget));
+        let server = serve(bound, service, net_config(&config), Arc::clone(&budget));
+        let server = Arc::new(server);
         report.took = started.elapsed();
         Ok((
             Self {
@@ -157,6 +160,8 @@ impl RunningBroker {
                 server,
                 background,
                 timers,
+                budget,
+                report: Arc::new(report.clone()),
             },
             report,
         ))
@@ -168,6 +173,8 @@ impl RunningBroker {
         BrokerView {
             broker: Arc::clone(&self.broker),
             connections: Arc::new(move || server.counts()),
+            budget: Arc::clone(&self.budget),
+            start: Arc::clone(&self.report),
         }
     }
 

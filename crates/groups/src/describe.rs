@@ -1,15 +1,44 @@
 //! What administrators see of the groups.
 
 use bytes::Bytes;
+use highwater_types::{Offset, PartitionIndex, TopicName};
 
 use crate::ids::GroupId;
 use crate::replies::{
     DescribedGroup, DescribedMember, GroupError, GroupKind, GroupState, ListedGroup,
 };
 use crate::requests::ListRequest;
-use crate::shard::{GroupShard, Membership};
+use crate::shard::{Group, GroupShard, Membership};
+
+/// A group as metrics see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSummary {
+    /// Its id.
+    pub group_id: GroupId,
+    /// Its state.
+    pub state: GroupState,
+    /// How many members it has.
+    pub members: usize,
+    /// What it has committed, by topic and partition.
+    pub offsets: Vec<(TopicName, PartitionIndex, Offset)>,
+}
 
 impl GroupShard {
+    /// Every group in few words. Unlike a reply, this may tell of an offset whose record is not
+    /// on disk yet.
+    pub fn summaries(&self) -> Vec<GroupSummary> {
+        let summary = |group: &Group| {
+            let Membership::Classic(classic) = &group.membership;
+            GroupSummary {
+                group_id: classic.id().clone(),
+                state: classic.state(),
+                members: classic.members().count(),
+                offsets: group.offsets.positions().collect(),
+            }
+        };
+        self.groups.values().map(summary).collect()
+    }
+
     /// The group as it is; metadata and protocol are told of a stable group only, as before that
     /// they may still change.
     pub(crate) fn describe(&self, group_id: GroupId) -> DescribedGroup {

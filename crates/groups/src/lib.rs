@@ -28,6 +28,7 @@ mod timers;
 mod tests;
 
 pub use config::GroupConfig;
+pub use describe::GroupSummary;
 pub use ids::{GroupId, InstanceId, MemberId, Waiter};
 pub use output::{Notice, Output, Record};
 pub use records::{Malformed, describe_record};

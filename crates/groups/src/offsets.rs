@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use highwater_types::{LeaderEpoch, Now, PartitionIndex, TopicId, TopicName};
+use highwater_types::{LeaderEpoch, Now, Offset, PartitionIndex, TopicId, TopicName};
 
 use crate::config::GroupConfig;
 use crate::ids::GroupId;
@@ -28,6 +28,17 @@ impl GroupOffsets {
 
     pub(crate) fn len(&self) -> usize {
         self.by_topic.values().map(BTreeMap::len).sum()
+    }
+
+    /// Every committed offset.
+    pub(crate) fn positions(
+        &self,
+    ) -> impl Iterator<Item = (TopicName, PartitionIndex, Offset)> + '_ {
+        self.by_topic.iter().flat_map(|(topic, partitions)| {
+            partitions
+                .iter()
+                .map(|(partition, value)| (topic.clone(), *partition, value.offset))
+        })
     }
 
     pub(crate) fn get(

@@ -5,7 +5,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use highwater_groups::{GroupConfig, GroupShard, Notice, Output, Record, Reply, Request, Waiter};
+use highwater_groups::{
+    GroupConfig, GroupShard, GroupSummary, Notice, Output, Record, Reply, Request, Waiter,
+};
 use highwater_protocol::ErrorCode;
 use highwater_records::{BatchHeader, BatchSpec, BuildError, HeaderError, RecordBatchBuilder};
 use highwater_storage::{AppendBatch, AppendOrigin};
@@ -72,6 +74,20 @@ impl Shard {
 
     pub(super) fn set_config(&self, config: GroupConfig) {
         self.state.lock().machine.set_config(config);
+    }
+
+    /// What keeps the groups of this shard from being served, if anything does.
+    pub(crate) fn obstacle(&self) -> Option<&'static str> {
+        match self.state.lock().phase {
+            Phase::Ready => None,
+            Phase::Loading => Some("is being loaded"),
+            Phase::Failed => Some("cannot be loaded"),
+        }
+    }
+
+    /// Its groups, for metrics.
+    pub(super) fn summaries(&self) -> Vec<GroupSummary> {
+        self.state.lock().machine.summaries()
     }
 
     /// Reads the log and starts to answer; until then requests are told to come again.

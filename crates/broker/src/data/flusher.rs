@@ -8,11 +8,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use crate::data::Partition;
+use crate::metrics::{Durations, DurationsSnapshot};
 
 /// Flushes in flight at most, over all partitions.
 const THREADS_MAX: usize = 64;
@@ -74,6 +75,7 @@ pub(crate) struct Flusher {
     queue: Mutex<Queue>,
     work: Condvar,
     ended: Condvar,
+    durations: Durations,
 }
 
 impl Flusher {
@@ -103,10 +105,22 @@ impl Flusher {
         }
     }
 
+    /// How long flushes have taken.
+    pub(crate) fn durations(&self) -> DurationsSnapshot {
+        self.durations.snapshot()
+    }
+
+    /// How many partitions wait for a thread.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.lock().partitions.len()
+    }
+
     fn run(&self) {
         while let Some(partition) = self.next() {
             partition.flush_state().start();
+            let started = Instant::now();
             partition.flush();
+            self.durations.observe(started.elapsed());
             if partition.flush_state().finish() {
                 self.queue.lock().partitions.push_back(partition);
             }

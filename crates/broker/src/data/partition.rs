@@ -26,6 +26,7 @@ use parking_lot::Mutex;
 
 use crate::data::waits::{AckQueue, FetchWatchers};
 use crate::data::{AckWait, FetchWait, FlushState};
+use crate::metrics::Traffic;
 
 /// Why a partition does not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +96,8 @@ pub(crate) struct Partition {
     watchers: FetchWatchers,
     flushes: FlushState,
     deleted: AtomicBool,
+    /// What clients have written and read.
+    pub(crate) traffic: Traffic,
 }
 
 fn settings(config: &TopicConfig, replica_lag_ms_max: u64) -> ReplicaSettings {
@@ -145,6 +148,7 @@ impl Partition {
             watchers: FetchWatchers::default(),
             flushes: FlushState::default(),
             deleted: AtomicBool::new(false),
+            traffic: Traffic::default(),
         }
     }
 

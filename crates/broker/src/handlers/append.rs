@@ -139,9 +139,9 @@ pub(crate) fn append_produced(job: AppendJob<'_>) -> Result<AppendDone, AppendFa
     if partition.wants_flush() {
         job.broker.flusher.request(&partition);
     }
-    job.broker
-        .metrics
-        .produced(bytes.len(), header.record_count);
+    for traffic in [&job.broker.metrics.traffic, &partition.traffic] {
+        traffic.produced(bytes.len(), header.record_count);
+    }
     let stamped = rules.timestamp_type == TimestampType::LogAppendTime;
     Ok(AppendDone {
         base_offset: appended.base_offset,

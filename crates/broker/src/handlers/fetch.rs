@@ -250,7 +250,6 @@ impl Plan {
                 answer
             }
             Err(error) => {
-                self.broker.metrics.fetch_failed();
                 let code = error_code(&error);
                 if !code.is_retriable() && code != ErrorCode::OFFSET_OUT_OF_RANGE {
                     tracing::warn!(
@@ -268,6 +267,7 @@ impl Plan {
         let mut session = self.session.as_ref().map(|session| session.lock());
         for (asked, mut answer) in self.partitions.iter().zip(attempt.answers) {
             let question = &asked.question;
+            count(&self.broker, asked, &answer);
             if let Some(session) = session.as_mut() {
                 let told = Told {
                     error: answer.error_code,
@@ -296,7 +296,6 @@ impl Plan {
         }
         let session_id = session.as_ref().map_or(0, |session| session.id);
         drop(session);
-        self.broker.metrics.fetched(attempt.bytes);
         encode(
             self.responder,
             FetchResponse {
@@ -307,6 +306,21 @@ impl Plan {
                 node_endpoints: Vec::new(),
             },
         )
+    }
+}
+
+fn count(broker: &Broker, asked: &Asked, answer: &FetchPartition<LogRange>) {
+    let partition = asked.found.as_ref().ok();
+    let traffics = [
+        Some(&broker.metrics.traffic),
+        partition.map(|partition| &partition.traffic),
+    ];
+    for traffic in traffics.into_iter().flatten() {
+        if answer.error_code.is_error() {
+            traffic.fetch_failed();
+        } else {
+            traffic.fetched(answer.records.iter().map(fetch_response::Piece::len).sum());
+        }
     }
 }
 

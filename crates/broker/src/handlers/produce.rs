@@ -122,7 +122,7 @@ fn append_all(call: &Call<'_>, request: &ProduceRequest, acks: Option<Acks>) -> 
                 }
                 Err(failure) => {
                     answer.failed = true;
-                    call.broker.metrics.produce_failed();
+                    count_failure(call.broker, &found, index);
                     put_failure(&mut partition, failure);
                 }
             }
@@ -131,6 +131,18 @@ fn append_all(call: &Call<'_>, request: &ProduceRequest, acks: Option<Acks>) -> 
         answer.topics.push(response);
     }
     answer
+}
+
+fn count_failure(
+    broker: &Broker,
+    topic: &Result<Arc<LocalTopic>, ErrorCode>,
+    index: PartitionIndex,
+) {
+    broker.metrics.traffic.produce_failed();
+    let partition = topic.as_ref().ok().and_then(|topic| topic.partition(index));
+    if let Some(partition) = partition {
+        partition.traffic.produce_failed();
+    }
 }
 
 fn find_topic(
