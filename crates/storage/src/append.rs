@@ -303,16 +303,19 @@ impl PartitionLog {
         let mut view = self.view.lock();
         if let Some(segment) = old {
             let snapshot = snapshot_file::encode(&writer.producers.to_snapshot());
+            let stale_snapshot = view.snapshot.take();
             view.closing.push(Closing {
                 segment,
                 snapshot,
                 next_base: base,
+                stale_snapshot,
             });
         } else {
             self.ends.first_base.store(base.0, Ordering::Release);
         }
         view.segments.push(Arc::clone(&fresh));
         view.recent.clear();
+        view.snapshot_bytes = 0;
         view.index = Some(Box::new(ActiveIndex::new(
             base,
             config.index_interval_bytes,

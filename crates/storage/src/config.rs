@@ -72,6 +72,9 @@ pub struct StorageOptions {
     pub producer_id_expiration_ms: i64,
     /// Producers that one log remembers; beyond it the one idle longest is forgotten.
     pub producers_per_log_max: usize,
+    /// Bytes of the active segment after which a flush writes its producers down, so that a
+    /// start need not read the headers of all of it.
+    pub snapshot_every_bytes: u64,
     /// Size above which the journal of flushed ends may be rewritten.
     pub flush_journal_bytes_max: u64,
 }
@@ -83,6 +86,7 @@ impl Default for StorageOptions {
             preallocate_chunk_bytes: 16 << 20,
             producer_id_expiration_ms: 24 * 3_600_000,
             producers_per_log_max: 100_000,
+            snapshot_every_bytes: 64 << 20,
             flush_journal_bytes_max: 4 << 20,
         }
     }

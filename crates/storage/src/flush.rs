@@ -2,8 +2,9 @@
 //!
 //! A flush covers everything that was appended before it began. Segments that were closed
 //! since the last one are finished here rather than in the append that closed them: cut to
-//! their size, synced with their indexes, and only then given a snapshot at their end. A valid
-//! snapshot at the base of a segment therefore proves that all in front of it was on disk.
+//! their size, synced with their indexes, and only then given a snapshot at their end. No
+//! snapshot is ever written before the log is on disk up to its offset: a valid one therefore
+//! proves that all in front of it was.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,10 +17,14 @@ use crate::error::StorageError;
 use crate::log::{Closing, PartitionLog};
 use crate::paths;
 use crate::segment::Segment;
+use crate::snapshot_file;
 
 /// What one flush has to do.
 struct Plan {
     end: Offset,
+    /// The producers at `end`, if it is time for a snapshot within the segment.
+    snapshot: Option<Vec<u8>>,
+    stale_snapshot: Option<Offset>,
     closing: Vec<Closing>,
     active: Option<(Arc<Segment>, u64)>,
     dir_is_dirty: bool,
@@ -33,6 +38,13 @@ impl PartitionLog {
     pub fn flush(&self) -> Result<Offset, StorageError> {
         let _flushing = self.flushing.lock();
         self.check_usable()?;
+        let snapshot_is_due = {
+            let view = self.view.lock();
+            let size = view.segments.last().map_or(0, |active| active.size());
+            size.saturating_sub(view.snapshot_bytes) >= self.dir.options.snapshot_every_bytes
+        };
+        // Producers and end must be of the same moment, so appends wait for this one.
+        let writer = snapshot_is_due.then(|| self.writer.lock());
         let plan = {
             let mut view = self.view.lock();
             let end = self.log_end();
@@ -43,8 +55,15 @@ impl PartitionLog {
                 .segments
                 .last()
                 .map(|active| (Arc::clone(active), active.size()));
+            let snapshot =
+                writer.map(|writer| snapshot_file::encode(&writer.producers.to_snapshot()));
+            if snapshot.is_some() {
+                view.snapshot_bytes = active.as_ref().map_or(0, |(_, size)| *size);
+            }
             Plan {
                 end,
+                stale_snapshot: view.snapshot.filter(|_| snapshot.is_some()),
+                snapshot,
                 closing: std::mem::take(&mut view.closing),
                 active,
                 dir_is_dirty: std::mem::take(&mut view.dir_is_dirty),
@@ -96,15 +115,48 @@ impl PartitionLog {
         }
         for closing in &plan.closing {
             // DURABILITY: the snapshot comes last, because it vouches for what is before it.
-            let path = paths::segment_file(&dir, closing.next_base, paths::SNAPSHOT);
-            match replace_file(&*self.dir.disk, &path, &closing.snapshot, Durable::Yes) {
-                Err(StorageError::OutOfSpace { path }) => {
-                    tracing::warn!(path = %path.display(), "no room for a producer snapshot");
-                }
-                other => other?,
+            self.write_snapshot(closing.next_base, &closing.snapshot, closing.stale_snapshot)?;
+        }
+        if let Some(snapshot) = &plan.snapshot {
+            self.write_snapshot(plan.end, snapshot, plan.stale_snapshot)?;
+            let mut view = self.view.lock();
+            if view
+                .segments
+                .last()
+                .is_some_and(|active| active.base < plan.end)
+            {
+                view.snapshot = Some(plan.end);
             }
         }
         Ok(())
+    }
+
+    /// Writes a snapshot and removes the one it makes superfluous.
+    fn write_snapshot(
+        &self,
+        at: Offset,
+        bytes: &[u8],
+        stale: Option<Offset>,
+    ) -> Result<(), StorageError> {
+        let dir = self.path();
+        let path = paths::segment_file(&dir, at, paths::SNAPSHOT);
+        match replace_file(&*self.dir.disk, &path, bytes, Durable::Yes) {
+            Err(StorageError::OutOfSpace { path }) => {
+                tracing::warn!(path = %path.display(), "no room for a producer snapshot");
+                return Ok(());
+            }
+            other => other?,
+        }
+        let Some(stale) = stale.filter(|stale| *stale != at) else {
+            return Ok(());
+        };
+        let path = paths::segment_file(&dir, stale, paths::SNAPSHOT);
+        match self.dir.disk.remove(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(StorageError::io(&path, error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Cuts a closed segment to its size and puts it and its indexes on disk.

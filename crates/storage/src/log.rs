@@ -91,6 +91,8 @@ pub(crate) struct Closing {
     pub(crate) segment: Arc<Segment>,
     pub(crate) snapshot: Vec<u8>,
     pub(crate) next_base: Offset,
+    /// A snapshot within the segment, which that at its end makes superfluous.
+    pub(crate) stale_snapshot: Option<Offset>,
 }
 
 /// A file that was renamed for deletion.
@@ -109,6 +111,9 @@ pub(crate) struct View {
     pub(crate) recent: VecDeque<(Offset, u32)>,
     pub(crate) index: Option<Box<ActiveIndex>>,
     pub(crate) closing: Vec<Closing>,
+    /// The snapshot within the active segment, and how far the segment reached then.
+    pub(crate) snapshot: Option<Offset>,
+    pub(crate) snapshot_bytes: u64,
     /// Whether a file was made or renamed since the directory was last synced.
     pub(crate) dir_is_dirty: bool,
 }
@@ -155,6 +160,8 @@ impl PartitionLog {
             recent: VecDeque::new(),
             index: None,
             closing: Vec::new(),
+            snapshot: None,
+            snapshot_bytes: 0,
             dir_is_dirty: false,
         };
         let writer = Writer {

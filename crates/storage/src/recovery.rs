@@ -144,6 +144,8 @@ impl Opening<'_> {
             recent: VecDeque::new(),
             index: walked.index.map(Box::new),
             closing: walked.closing,
+            snapshot: walked.snapshot,
+            snapshot_bytes: 0,
             dir_is_dirty: walked.has_cut,
         };
         let mut writer = Writer {
@@ -162,15 +164,11 @@ impl Opening<'_> {
 
     /// Up to where everything was on disk at the last stop, as far as anything tells.
     fn known_flushed_end(&self, files: &Files, journal: Option<Offset>) -> Offset {
-        // A snapshot at the base of a segment is written only once all in front of it is on
-        // disk.
-        let proven = files.segments.iter().rev().map(|segment| segment.base);
-        let proven = proven.filter(|base| files.snapshots.contains(base));
-        let mut proven = proven.filter(|base| {
-            let path = paths::segment_file(self.place.dir, *base, paths::SNAPSHOT);
+        // A snapshot is written only once all in front of it is on disk.
+        let proven = files.snapshots.iter().rev().copied().find(|at| {
+            let path = paths::segment_file(self.place.dir, *at, paths::SNAPSHOT);
             read_snapshot(self.place, &path).is_some()
         });
-        let proven = proven.next();
         let first = files.segments.first().map(|segment| segment.base);
         let noted = journal.or_else(|| self.dir.recovery_points().get(self.tp).copied());
         noted.max(proven).max(first).unwrap_or(Offset::ZERO)

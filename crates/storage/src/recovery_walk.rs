@@ -34,6 +34,8 @@ pub(crate) struct Walk {
     /// Segments that have to be finished, because nobody knows whether they were.
     pub(crate) closing: Vec<Closing>,
     pub(crate) bytes_checked: u64,
+    /// The snapshot that was used, if it lies within the last segment.
+    pub(crate) snapshot: Option<Offset>,
     pub(crate) cut: Option<Cut>,
     pub(crate) damaged: Vec<(Offset, Offset)>,
     pub(crate) needs_new_segment: bool,
@@ -111,9 +113,10 @@ pub(crate) fn walk(
         at += 1;
     }
     if let Some(last) = segments.last() {
+        walker.walk.snapshot = Some(replay_from).filter(|at| *at > last.base);
         walker.cut_index_files(last)?;
     }
-    walker.remove_stray_snapshots(&snapshots)?;
+    walker.remove_stray_snapshots(&snapshots, segments)?;
     walker.check_end(segments);
     Ok(walker.walk)
 }
@@ -389,10 +392,12 @@ impl Walker<'_> {
                 tracing::warn!(%error, "cannot write an index; it is rebuilt when it is needed");
             }
         }
+        let segment = Arc::clone(segment);
         self.walk.closing.push(Closing {
-            segment: Arc::clone(segment),
+            segment,
             snapshot,
             next_base,
+            stale_snapshot: None,
         });
     }
 
@@ -450,9 +455,16 @@ impl Walker<'_> {
     }
 
     /// A snapshot behind the end speaks of records that are gone, and their offsets will be
-    /// given to others.
-    fn remove_stray_snapshots(&self, snapshots: &[Offset]) -> Result<(), StorageError> {
-        for at in snapshots.iter().filter(|at| **at > self.walk.end) {
+    /// given to others; one within a segment is superfluous once there is a later one.
+    fn remove_stray_snapshots(
+        &self,
+        snapshots: &[Offset],
+        segments: &[Arc<Segment>],
+    ) -> Result<(), StorageError> {
+        let is_base = |at: &Offset| segments.iter().any(|segment| segment.base == *at);
+        let is_stray =
+            |at: &&Offset| **at > self.walk.end || (**at < self.replay_from && !is_base(at));
+        for at in snapshots.iter().filter(is_stray) {
             let path = paths::segment_file(self.place.dir, *at, paths::SNAPSHOT);
             self.place
                 .disk

@@ -75,6 +75,7 @@ impl PartitionLog {
         };
         let recorded = self.dir.journal.lock().record(&[(&self.ends.tp, known)]);
         recorded.map_err(|error| self.judge(error))?;
+        self.drop_snapshots_behind(offset)?;
         self.drop_segments_from(&mut writer, offset)?;
         let at = self.view.lock().segments.len().checked_sub(1);
         let kept = match at.and_then(|at| self.target_at(at)) {
@@ -146,19 +147,31 @@ impl PartitionLog {
             let synced = self.dir.disk.sync_dir(&dir);
             synced.map_err(|source| self.judge(StorageError::io(&dir, source)))?;
         }
-        let list = self
-            .dir
-            .disk
-            .list(&dir)
-            .map_err(|source| StorageError::io(&dir, source))?;
-        for entry in list {
+        Ok(())
+    }
+
+    /// Removes the snapshots behind the cut.
+    fn drop_snapshots_behind(&self, offset: Offset) -> Result<(), StorageError> {
+        let dir = self.path();
+        let io = |source| self.judge(StorageError::io(&dir, source));
+        {
+            let mut view = self.view.lock();
+            view.snapshot = None;
+            view.snapshot_bytes = 0;
+        }
+        let mut removed = false;
+        for entry in self.dir.disk.list(&dir).map_err(io)? {
             let snapshot = paths::parse_segment_file(&entry.name)
                 .filter(|(at, kind)| *kind == paths::SNAPSHOT && *at > offset);
             if snapshot.is_some() {
-                let path = dir.join(&entry.name);
-                let removed = self.dir.disk.remove(&path);
-                removed.map_err(|source| self.judge(StorageError::io(&path, source)))?;
+                self.dir.disk.remove(&dir.join(&entry.name)).map_err(io)?;
+                removed = true;
             }
+        }
+        if removed {
+            // DURABILITY: a snapshot says that the log was on disk up to its offset; it must be
+            // gone before the log is shorter.
+            self.dir.disk.sync_dir(&dir).map_err(io)?;
         }
         Ok(())
     }

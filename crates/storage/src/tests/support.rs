@@ -50,12 +50,11 @@ pub(crate) fn open_dir(disk: &FaultyDisk) -> Arc<LogDir> {
 
 pub(crate) fn try_open_dir(disk: &FaultyDisk) -> Result<Arc<LogDir>, crate::StorageError> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    LogDir::open(
-        disk,
-        &dir_path(),
-        &identity(),
-        Arc::new(StorageOptions::default()),
-    )
+    let options = StorageOptions {
+        snapshot_every_bytes: 250,
+        ..StorageOptions::default()
+    };
+    LogDir::open(disk, &dir_path(), &identity(), Arc::new(options))
 }
 
 pub(crate) fn small_segments() -> LogConfig {
