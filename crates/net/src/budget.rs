@@ -5,10 +5,10 @@
 //! kept back for small requests, so that heartbeats pass while large frames queue.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Waker;
 
 use parking_lot::Mutex;
-use std::task::Waker;
 
 /// A take of up to this many bytes may use the part of the budget kept for small requests.
 pub(crate) const SMALL_TAKE_BYTES: usize = 16 * 1024;
@@ -19,6 +19,8 @@ pub struct Budget {
     limit: usize,
     kept_for_small: usize,
     used: AtomicUsize,
+    /// Whether a frame is overdrawing.
+    is_overdrawn: AtomicBool,
     waiting: Mutex<Vec<Waker>>,
     waiters: AtomicUsize,
 }
@@ -30,6 +32,7 @@ impl Budget {
             limit: limit_bytes,
             kept_for_small: limit_bytes / 8,
             used: AtomicUsize::new(0),
+            is_overdrawn: AtomicBool::new(false),
             waiting: Mutex::new(Vec::new()),
             waiters: AtomicUsize::new(0),
         })
@@ -76,6 +79,10 @@ impl Budget {
             return;
         }
         self.used.fetch_sub(bytes, Ordering::SeqCst);
+        self.wake_waiting();
+    }
+
+    fn wake_waiting(&self) {
         if self.waiters.load(Ordering::SeqCst) > 0 {
             let woken = std::mem::take(&mut *self.waiting.lock());
             self.waiters.fetch_sub(woken.len(), Ordering::SeqCst);
@@ -91,12 +98,27 @@ impl Budget {
 pub struct Reservation {
     budget: Arc<Budget>,
     bytes: usize,
+    /// Whether this is the one that may overdraw.
+    overdraws: bool,
+}
+
+/// Whether the bytes are for a frame that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nothing of it is held yet: it can wait without keeping others from going on.
+    Waiting,
+    /// A part is held, which only comes back when the rest has come.
+    Begun,
 }
 
 impl Reservation {
     /// An empty one, to be grown.
     pub fn empty(budget: Arc<Budget>) -> Self {
-        Self { budget, bytes: 0 }
+        Self {
+            budget,
+            bytes: 0,
+            overdraws: false,
+        }
     }
 
     /// Bytes held.
@@ -104,16 +126,33 @@ impl Reservation {
         self.bytes
     }
 
-    /// Holds at least `bytes`, if the budget has room.
-    pub(crate) fn grow_to(&mut self, bytes: usize, waker: &Waker) -> bool {
-        if bytes <= self.bytes {
+    /// Holds at least `bytes`, if the budget has room or this one may overdraw.
+    pub(crate) fn grow_to(&mut self, bytes: usize, stage: Stage, waker: &Waker) -> bool {
+        let Some(more) = bytes.checked_sub(self.bytes).filter(|more| *more > 0) else {
             return true;
-        }
-        if !self.budget.try_take(bytes - self.bytes, waker) {
-            return false;
+        };
+        if !self.budget.try_take(more, waker) {
+            if stage == Stage::Waiting || !self.may_overdraw() {
+                return false;
+            }
+            self.budget.used.fetch_add(more, Ordering::SeqCst);
         }
         self.bytes = bytes;
         true
+    }
+
+    /// The waker is registered already: whoever overdraws wakes all when it is done.
+    fn may_overdraw(&mut self) -> bool {
+        self.overdraws = self.overdraws || !self.budget.is_overdrawn.swap(true, Ordering::SeqCst);
+        self.overdraws
+    }
+
+    /// The frame is whole: another one may overdraw.
+    pub(crate) fn end_overdraft(&mut self) {
+        if std::mem::take(&mut self.overdraws) {
+            self.budget.is_overdrawn.store(false, Ordering::SeqCst);
+            self.budget.wake_waiting();
+        }
     }
 
     /// Hands `bytes` of it to another holder.
@@ -123,6 +162,7 @@ impl Reservation {
         Self {
             budget: Arc::clone(&self.budget),
             bytes: moved,
+            overdraws: false,
         }
     }
 
@@ -137,50 +177,10 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
+        self.end_overdraft();
         self.budget.give(self.bytes);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::AtomicBool;
-    use std::task::Wake;
-
-    struct Flag(AtomicBool);
-    impl Wake for Flag {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::SeqCst);
-        }
-    }
-
-    #[test]
-    fn what_is_dropped_comes_back_and_wakes_who_waits() {
-        let budget = Budget::new(100_000);
-        let flag = Arc::new(Flag(AtomicBool::new(false)));
-        let waker = Waker::from(Arc::clone(&flag));
-        let mut large = Reservation::empty(Arc::clone(&budget));
-        assert!(large.grow_to(80_000, &waker));
-        let mut other = Reservation::empty(Arc::clone(&budget));
-        assert!(
-            !other.grow_to(20_000, &waker),
-            "the rest is kept for small takes"
-        );
-        assert!(other.grow_to(10_000, &waker));
-        drop(large);
-        assert!(flag.0.load(Ordering::SeqCst));
-        assert_eq!(budget.used_bytes(), 10_000);
-        assert!(other.grow_to(60_000, &waker));
-        drop(other);
-        assert_eq!(budget.used_bytes(), 0);
-    }
-
-    #[test]
-    fn a_frame_larger_than_the_budget_passes_alone() {
-        let budget = Budget::new(10);
-        let mut only = Reservation::empty(Arc::clone(&budget));
-        assert!(only.grow_to(1000, Waker::noop()));
-        let mut next = Reservation::empty(budget);
-        assert!(!next.grow_to(1, Waker::noop()));
-    }
-}
+mod tests;

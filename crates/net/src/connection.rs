@@ -1,5 +1,6 @@
 //! One connection as one future: read, call, await, write, in the order of requests.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,6 +31,16 @@ enum Turn {
     End,
 }
 
+/// How far the answers were looked at.
+enum Collected {
+    /// Those that are not ready will wake the connection.
+    All,
+    /// There is no room for more; the rest was not asked, and wakes nobody.
+    OutputFull,
+    /// One of them ends the connection.
+    End,
+}
+
 /// A connection and all that it has in flight.
 pub(crate) struct Connection<S: Service> {
     pub(crate) stream: TcpStream,
@@ -41,6 +52,9 @@ pub(crate) struct Connection<S: Service> {
     reader: Reader,
     writer: Writer,
     pending: FuturesOrdered<Pending>,
+    /// Bytes of each pending answer that is ready and stands behind one that is not.
+    ready_behind: VecDeque<usize>,
+    ready_behind_bytes: usize,
     in_flight_max: usize,
     reading: bool,
 }
@@ -64,6 +78,8 @@ impl<S: Service> Connection<S> {
             reader: Reader::new(budget, config.request_bytes_max),
             writer: Writer::default(),
             pending: FuturesOrdered::new(),
+            ready_behind: VecDeque::new(),
+            ready_behind_bytes: 0,
             in_flight_max: config.in_flight_max,
             reading: true,
         }
@@ -76,29 +92,38 @@ impl<S: Service> Connection<S> {
             Reply::Close => return false,
             Reply::Now(response) if self.pending.is_empty() => self.writer.push(response),
             Reply::Now(response) => {
-                self.pending
-                    .push_back(Box::pin(std::future::ready(Some(response))));
+                let bytes = response.len();
+                self.await_answer(Box::pin(std::future::ready(Some(response))), bytes);
             }
-            Reply::Later(future) => self.pending.push_back(future),
+            Reply::Later(future) => self.await_answer(future, 0),
         }
         true
     }
 
-    fn collect_answers(&mut self, cx: &mut Context<'_>) -> bool {
+    fn await_answer(&mut self, answer: Pending, ready_bytes: usize) {
+        self.pending.push_back(answer);
+        self.ready_behind.push_back(ready_bytes);
+        self.ready_behind_bytes += ready_bytes;
+    }
+
+    fn collect_answers(&mut self, cx: &mut Context<'_>) -> Collected {
         while self.writer.queued_bytes() < QUEUED_OUTPUT_BYTES_MAX {
             match self.pending.poll_next_unpin(cx) {
-                Poll::Ready(Some(Some(response))) => self.writer.push(response),
-                Poll::Ready(Some(None)) => return false,
-                Poll::Ready(None) | Poll::Pending => return true,
+                Poll::Ready(Some(Some(response))) => {
+                    self.ready_behind_bytes -= self.ready_behind.pop_front().unwrap_or(0);
+                    self.writer.push(response);
+                }
+                Poll::Ready(Some(None)) => return Collected::End,
+                Poll::Ready(None) | Poll::Pending => return Collected::All,
             }
         }
-        true
+        Collected::OutputFull
     }
 
     fn may_read(&self) -> bool {
         self.reading
             && self.pending.len() < self.in_flight_max
-            && self.writer.queued_bytes() < QUEUED_OUTPUT_BYTES_MAX
+            && self.writer.queued_bytes() + self.ready_behind_bytes < QUEUED_OUTPUT_BYTES_MAX
     }
 
     fn read_requests(&mut self, cx: &mut Context<'_>, now_ms: u64) -> Turn {
@@ -153,13 +178,15 @@ impl<S: Service> Connection<S> {
         }
         let now_ms = self.registry.now_ms();
         let read = self.read_requests(cx, now_ms);
-        if matches!(read, Turn::End) {
+        let mut held_back = !self.may_read();
+        let collected = if matches!(read, Turn::End) {
+            Collected::End
+        } else {
+            self.collect_answers(cx)
+        };
+        if matches!(collected, Collected::End) {
             // What is already answered is worth one try; nobody waits for the rest.
             let _ = self.flush(cx, now_ms);
-            return Turn::End;
-        }
-        let mut held_back = !self.may_read();
-        if !self.collect_answers(cx) {
             return Turn::End;
         }
         held_back |= !self.may_read();
@@ -171,7 +198,11 @@ impl<S: Service> Connection<S> {
                 tracing::debug!(connection = self.id, %error, "a response could not be sent");
                 Turn::End
             }
+            // Nobody but the socket wakes it once reading has stopped, so it must not stop early.
+            Poll::Pending if self.may_read() => read,
             Poll::Pending => Turn::Wait,
+            // What was not asked for lack of room would never wake it.
+            Poll::Ready(Ok(())) if matches!(collected, Collected::OutputFull) => Turn::Again,
             Poll::Ready(Ok(())) if !self.reading && self.pending.is_empty() => Turn::End,
             Poll::Ready(Ok(())) if held_back && self.may_read() => Turn::Again,
             Poll::Ready(Ok(())) => read,

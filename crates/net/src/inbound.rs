@@ -2,11 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::net::TcpStream;
 
+use crate::budget::Stage;
 use crate::{Budget, Frame, Reservation};
 
 const LENGTH_BYTES: usize = 4;
@@ -82,6 +83,7 @@ impl Reader {
         self.buffer.advance(LENGTH_BYTES);
         let bytes = self.buffer.split_to(len).freeze();
         self.last_frame = LENGTH_BYTES + len;
+        self.held.end_overdraft();
         let reservation = self.held.split(LENGTH_BYTES + len);
         if self.buffer.is_empty() {
             self.held.shrink_to(0);
@@ -98,6 +100,20 @@ impl Reader {
         let missing = LENGTH_BYTES + len - have;
         // Memory follows what has arrived, not what was announced.
         Ok(missing.min(have.max(READ_BYTES_MAX)))
+    }
+
+    /// Takes from the budget what the next read may bring; `None` if it has to wait.
+    fn hold(&mut self, waker: &Waker) -> Result<Option<usize>, InboundError> {
+        let (have, wanted) = (self.buffer.len(), self.wanted()?);
+        if self.is_mid_frame() {
+            let held = self.held.grow_to(have + wanted, Stage::Begun, waker);
+            return Ok(held.then_some(wanted));
+        }
+        // Where there is no room for another frame like the last, there may be for a small one.
+        let held = [wanted, READ_BYTES_MIN]
+            .into_iter()
+            .find(|bytes| self.held.grow_to(*bytes, Stage::Waiting, waker));
+        Ok(held)
     }
 
     /// The next frame, reading as much as it takes.
@@ -118,10 +134,9 @@ impl Reader {
                 Poll::Pending => return self.park(),
                 Poll::Ready(ready) => ready?,
             }
-            let wanted = self.wanted()?;
-            if !self.held.grow_to(self.buffer.len() + wanted, cx.waker()) {
+            let Some(wanted) = self.hold(cx.waker())? else {
                 return Poll::Pending;
-            }
+            };
             self.buffer.reserve(wanted);
             match stream.try_read_buf(&mut (&mut self.buffer).limit(wanted)) {
                 Ok(0) => return Poll::Ready(Ok(Inbound::Closed)),

@@ -18,6 +18,10 @@ use crate::{Budget, ConnectionCounts, ConnectionInfo, NetConfig, Service};
 const BACKLOG: i32 = 1024;
 /// How long the acceptor rests when the process is out of file descriptors.
 const EXHAUSTED_REST: Duration = Duration::from_millis(100);
+/// How long it rests after any other failure, so that one that stays does not own a thread.
+const FAILURE_REST: Duration = Duration::from_millis(5);
+/// How long connections that were cut off may take to end what they are doing.
+const ABORT_MAX: Duration = Duration::from_secs(2);
 /// How often overdue connections are looked for.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
@@ -159,8 +163,11 @@ impl ServerHandle {
     /// Accepts no more, lets every connection answer what it has read, and ends. Returns the
     /// number of connections that did not finish before the deadline and were cut off.
     pub async fn shut_down(&self, deadline: Duration) -> usize {
-        for task in self.tasks.lock().drain(..) {
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        for task in tasks {
             task.abort();
+            // An acceptor may be about to let one more in, who would hear of no order.
+            let _ = task.await;
         }
         self.registry.order_all(Order::Drain);
         let drained = tokio::time::timeout(deadline, self.wait_until_empty()).await;
@@ -170,6 +177,8 @@ impl ServerHandle {
             self.registry.open()
         };
         self.registry.order_all(Order::Abort);
+        // Nothing reaches the service any more when this returns.
+        let _ = tokio::time::timeout(ABORT_MAX, self.wait_until_empty()).await;
         left
     }
 
@@ -189,6 +198,7 @@ impl Drop for ServerHandle {
         for task in self.tasks.get_mut().drain(..) {
             task.abort();
         }
+        self.registry.order_all(Order::Abort);
     }
 }
 
@@ -203,6 +213,7 @@ async fn accept<S: Service>(listener: BoundListener, server: Server<S>) {
             }
             Err(error) => {
                 tracing::debug!(listener = &*listener.name, %error, "a peer left before it was accepted");
+                tokio::time::sleep(FAILURE_REST).await;
             }
         }
     }
@@ -222,9 +233,10 @@ fn is_exhaustion(error: &io::Error) -> bool {
 
 async fn wait_for_room<S: Service>(server: &Server<S>) {
     let mut told = false;
+    let mut config = server.config.subscribe();
     loop {
         let ended = server.registry.ended.notified();
-        let limit = server.config.borrow().connections_max;
+        let limit = config.borrow_and_update().connections_max;
         if server.registry.open() < limit {
             return;
         }
@@ -232,13 +244,17 @@ async fn wait_for_room<S: Service>(server: &Server<S>) {
             tracing::warn!(limit, "max.connections is reached; new peers wait");
             told = true;
         }
-        ended.await;
+        tokio::select! {
+            () = ended => {}
+            // The sender lives as long as the server, so this is a change of the limit.
+            _ = config.changed() => {}
+        }
     }
 }
 
 fn admit<S: Service>(stream: TcpStream, peer: SocketAddr, listener: &Arc<str>, server: &Server<S>) {
     let config = server.config.borrow().clone();
-    let Some(entry) = server.registry.enter(peer.ip(), &config) else {
+    let Some(entry) = server.registry.enter(peer.ip().to_canonical(), &config) else {
         tracing::info!(client = %peer, "turned away: max.connections.per.ip is reached");
         return;
     };

@@ -59,6 +59,7 @@ impl Writer {
                         Poll::Pending => return Poll::Pending,
                     }
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }

@@ -85,6 +85,11 @@ impl Response {
             pieces: vec![Piece::Bytes(bytes)],
         }
     }
+
+    /// Bytes that the response puts on the wire.
+    pub(crate) fn len(&self) -> usize {
+        self.pieces.iter().map(Piece::len).sum()
+    }
 }
 
 /// What the service makes of a frame.
