@@ -122,6 +122,9 @@ impl PartitionLog {
         }
         let mut writer = self.writer.lock();
         self.check_usable()?;
+        if self.ends.is_closed.load(Ordering::Acquire) {
+            return Err(StorageError::Closed(self.ends.tp.clone()).into());
+        }
         let config = self.config();
         if origin == AppendOrigin::Client {
             let duplicate = batches.iter().filter(|batch| batch.header.has_producer());

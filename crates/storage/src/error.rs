@@ -53,6 +53,9 @@ pub enum StorageError {
     /// The log has been deleted.
     #[error("the log of {0} has been deleted")]
     Deleted(TopicPartition),
+    /// The log has been closed for a clean stop.
+    #[error("the log of {0} is closed")]
+    Closed(TopicPartition),
     /// Bytes that were once good are not any more.
     #[error("{path} is damaged at byte {position}")]
     Damaged {

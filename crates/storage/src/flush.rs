@@ -44,7 +44,11 @@ impl PartitionLog {
             size.saturating_sub(view.snapshot_bytes) >= self.dir.options.snapshot_every_bytes
         };
         // Producers and end must be of the same moment, so appends wait for this one.
-        let writer = snapshot_is_due.then(|| self.writer.lock());
+        let mut writer = snapshot_is_due.then(|| self.writer.lock());
+        if let Some(writer) = &mut writer {
+            self.write_epochs(writer)
+                .map_err(|error| self.judge(error))?;
+        }
         let plan = {
             let mut view = self.view.lock();
             let end = self.log_end();

@@ -318,13 +318,20 @@ impl PartitionLog {
     /// Flushes what is not on disk and writes what makes the next start short. The log may not
     /// be appended to afterwards; [`LogDir::close_clean`] then makes the stop a clean one.
     pub fn close(&self) -> Result<(), StorageError> {
-        self.flush()?;
-        let mut writer = self.writer.lock();
-        self.check_usable()?;
-        self.close_files(&mut writer)
-            .map_err(|error| self.judge(error))?;
+        // Refuse appends first, or one could slip in behind the flush.
+        let writer = self.writer.lock();
         self.ends.is_closed.store(true, Ordering::Release);
-        Ok(())
+        drop(writer);
+        let closed = self.flush().and_then(|_| {
+            let mut writer = self.writer.lock();
+            self.check_usable()?;
+            self.close_files(&mut writer)
+                .map_err(|error| self.judge(error))
+        });
+        if closed.is_err() {
+            self.ends.is_closed.store(false, Ordering::Release);
+        }
+        closed
     }
 
     fn close_files(&self, writer: &mut Writer) -> Result<(), StorageError> {

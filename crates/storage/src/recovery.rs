@@ -209,7 +209,7 @@ impl Opening<'_> {
                 return Ok(lineage);
             }
             // No batch was passed that the file could be held against.
-            let mut rebuilt = rebuild_epochs(self.place, segments, walked.end)?;
+            let mut rebuilt = rebuild_epochs(self.place, segments, walked.end, None)?;
             rebuilt.is_dirty = rebuilt.entries() != lineage.entries();
             return Ok(rebuilt);
         };
@@ -220,7 +220,7 @@ impl Opening<'_> {
             .find(|(_, start)| *start <= first_offset)
             .is_some_and(|(epoch, _)| *epoch == first_epoch);
         if !agrees {
-            lineage = rebuild_epochs(self.place, segments, first_offset)?;
+            lineage = rebuild_epochs(self.place, segments, first_offset, Some(first_epoch))?;
         }
         for (epoch, start) in &walked.epochs {
             lineage.assign(*epoch, *start);
@@ -250,12 +250,14 @@ impl Opening<'_> {
     }
 }
 
-/// The lineage of everything in front of `until`, from the batch headers. Segments whose first
-/// batches have the same epoch need not be read between them, because epochs never fall.
+/// The lineage of everything in front of `until`, from the batch headers. Between two batches
+/// of the same epoch, be they the first of their segments or that at `until`, nothing needs to
+/// be read, because epochs never fall.
 fn rebuild_epochs(
     place: Place<'_>,
     segments: &[Arc<Segment>],
     until: Offset,
+    epoch_at_until: Option<LeaderEpoch>,
 ) -> Result<EpochLineage, StorageError> {
     let mut lineage = EpochLineage::default();
     let mut firsts: Vec<(usize, LeaderEpoch)> = Vec::new();
@@ -269,7 +271,11 @@ fn rebuild_epochs(
         }
     }
     for (nth, (at, epoch)) in firsts.iter().enumerate() {
-        let same_until_next = firsts.get(nth + 1).is_some_and(|(_, next)| next == epoch);
+        let next = firsts
+            .get(nth + 1)
+            .map(|(_, next)| *next)
+            .or(epoch_at_until);
+        let same_until_next = next == Some(*epoch);
         let segment = &segments[*at];
         lineage.assign(*epoch, segment.base);
         if same_until_next {

@@ -81,6 +81,10 @@ fn a_clean_stop_is_followed_by_a_start_without_recovery() {
     let dir = Arc::clone(log.log_dir());
     assert_eq!(log.flush().unwrap(), Offset(50));
     log.close().unwrap();
+    assert!(
+        append_bytes(&log, &plain(&["late"], 1)).is_err(),
+        "a closed log takes nothing"
+    );
     dir.close_clean(&[(tp("t-0"), Offset(48))]).unwrap();
     drop((log, dir));
     let disk = disk.crash(CrashImage::Synced);

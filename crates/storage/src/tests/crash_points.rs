@@ -294,14 +294,14 @@ fn nothing_acknowledged_is_lost_wherever_the_machine_stops() {
 #[test]
 fn a_second_stop_during_recovery_loses_nothing_either() {
     let total = operations_of_a_life();
-    for stop in (0..=total).step_by(7) {
+    for stop in (0..=total).step_by(9) {
         let disk = FaultyDisk::new();
         disk.crash_after(stop);
         let mut known = Known::default();
         let _ = live(&disk, &mut known);
         let first = disk.crash(CrashImage::Torn(stop));
         let before = first.operations();
-        for again in 0..40 {
+        for again in (0..40).step_by(2) {
             let second = disk.crash(CrashImage::Torn(stop));
             second.crash_after(before + again);
             let finished = check(&second, &known).is_ok();
