@@ -102,7 +102,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
             command: ClusterCommand::Info,
             connect,
         } => finish(cluster_info::run(connect)),
-        Command::Log(LogCommand::Dump(args)) => log_dump::run(&args),
+        Command::Log(LogCommand::Dump(args)) => settled(&log_dump::run(&args)),
         Command::Completions(args) => completions::run(&args),
     }
 }
@@ -121,11 +121,16 @@ fn finish(command: impl Future<Output = Result<(), CommandError>>) -> ExitCode {
         }
         Err(e) => Err(e.into()),
     };
+    settled(&outcome)
+}
+
+/// Says why a command failed, unless that has been said, and gives its exit code.
+fn settled(outcome: &Result<(), CommandError>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             if !matches!(e, CommandError::OutputClosed | CommandError::Partly) {
-                complain(&e);
+                complain(e);
             }
             e.exit_code()
         }
