@@ -3,11 +3,16 @@
 //! The endpoint has its own port and knows the broker only through [`BrokerView`]; it changes
 //! nothing.
 
-mod metrics;
+mod exposition;
+mod families;
+mod process;
+mod scrape;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -59,6 +64,10 @@ impl HttpEndpoint {
     }
 }
 
+/// What is said while there is no broker to ask: it has not finished recovering, or has begun to
+/// stop.
+const NOT_THERE: &str = "starting or stopping\n";
+
 type View = tokio::sync::watch::Receiver<Option<BrokerView>>;
 
 async fn live() -> &'static str {
@@ -68,7 +77,7 @@ async fn live() -> &'static str {
 async fn ready(State(view): State<View>) -> impl IntoResponse {
     let view = view.borrow().clone();
     match view.map(|view| view.readiness()) {
-        None => (StatusCode::SERVICE_UNAVAILABLE, "recovering\n".to_owned()),
+        None => (StatusCode::SERVICE_UNAVAILABLE, NOT_THERE.to_owned()),
         Some(Err(reason)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
         Some(Ok(())) => (StatusCode::OK, "ready\n".to_owned()),
     }
@@ -77,8 +86,15 @@ async fn ready(State(view): State<View>) -> impl IntoResponse {
 async fn scrape(State(view): State<View>) -> impl IntoResponse {
     let view = view.borrow().clone();
     let Some(view) = view else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "recovering\n".to_owned()).into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, NOT_THERE).into_response();
     };
-    let text = metrics::render(&view).await;
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+    let Ok(scrape) = tokio::task::spawn_blocking(move || scrape::Scrape::take(view)).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let pieces = futures_util::stream::iter(scrape.into_pieces().map(Ok::<_, Infallible>));
+    let content_type = (
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    );
+    ([content_type], Body::from_stream(pieces)).into_response()
 }
