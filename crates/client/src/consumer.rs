@@ -278,7 +278,7 @@ impl Consumer {
         let kept = std::mem::take(&mut self.positions);
         let assigned = membership.join(&self.admin).await?;
         let group = membership.group().to_owned();
-        let committed = self.admin.group_offsets(&group).await?;
+        let committed = self.admin.stable_group_offsets(&group).await?;
         let mut homeless = Vec::new();
         for partition in assigned {
             let known = committed.get(&partition).map(|commit| commit.offset);

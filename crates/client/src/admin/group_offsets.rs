@@ -71,17 +71,29 @@ impl Committer {
     }
 }
 
+/// Whether offsets that an open transaction is about to replace are waited for (KIP-447).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// What is committed now.
+    Current,
+    /// Nothing that is about to change.
+    Stable,
+}
+
+/// From here on stable offsets can be asked for.
+const FETCH_STABLE: i16 = 7;
 /// From here on one request asks for several groups.
 const FETCH_BATCHED: i16 = 8;
 
-fn fetch_request(version: i16, group: &str) -> OffsetFetchRequest {
-    let request = OffsetFetchRequest::default().with_require_stable(version >= 7);
+fn fetch_request(version: i16, group: &str, wanted: Wanted) -> OffsetFetchRequest {
+    let stable = wanted == Wanted::Stable && version >= FETCH_STABLE;
+    let request = OffsetFetchRequest::default().with_require_stable(stable);
     if version >= FETCH_BATCHED {
-        let wanted = OffsetFetchRequestGroup::default()
+        let asked = OffsetFetchRequestGroup::default()
             .with_group_id(GroupId(wire_text(group)))
             .with_member_epoch(-1)
             .with_topics(None);
-        request.with_groups(vec![wanted])
+        request.with_groups(vec![asked])
     } else {
         request
             .with_group_id(GroupId(wire_text(group)))
@@ -202,8 +214,25 @@ impl Admin {
         &self,
         group: &str,
     ) -> Result<BTreeMap<TopicPartition, CommittedOffset>, ClientError> {
+        self.fetch_offsets(group, Wanted::Current).await
+    }
+
+    /// Every offset that a group has committed, once no open transaction is about to replace
+    /// any: what a member starts from.
+    pub(crate) async fn stable_group_offsets(
+        &self,
+        group: &str,
+    ) -> Result<BTreeMap<TopicPartition, CommittedOffset>, ClientError> {
+        self.fetch_offsets(group, Wanted::Stable).await
+    }
+
+    async fn fetch_offsets(
+        &self,
+        group: &str,
+        wanted: Wanted,
+    ) -> Result<BTreeMap<TopicPartition, CommittedOffset>, ClientError> {
         let target = Target::GroupCoordinator(group.to_owned());
-        let build = |version| fetch_request(version, group);
+        let build = |version| fetch_request(version, group, wanted);
         let check = |version, response| fetched_offsets(version, &response);
         self.client
             .ask(&target, self.client.deadline(), build, check)

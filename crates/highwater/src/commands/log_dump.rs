@@ -7,6 +7,7 @@ use highwater_records::TimestampType;
 use highwater_storage::dump::{
     Dump, DumpedBatch, DumpedRecord, Records, SnapshotEntry, dump_file, to_text,
 };
+use highwater_types::Offset;
 use serde::Serialize;
 
 use crate::bytes_json::JsonBytes;
@@ -230,7 +231,21 @@ fn producer(entry: &SnapshotEntry) -> Producer {
         offset_delta: entry.offset_delta,
         timestamp_ms: entry.timestamp_ms,
         coordinator_epoch: entry.coordinator_epoch,
-        transaction_start: entry.transaction_start.map(highwater_types::Offset::get),
+        transaction_start: entry.transaction_start.map(Offset::get),
+    }
+}
+
+fn index_entry((offset, position): &(Offset, u32)) -> IndexEntry {
+    IndexEntry {
+        offset: offset.get(),
+        position: *position,
+    }
+}
+
+fn time_index_entry((timestamp_ms, offset): &(i64, Offset)) -> TimeIndexEntry {
+    TimeIndexEntry {
+        timestamp_ms: *timestamp_ms,
+        offset: offset.get(),
     }
 }
 
@@ -243,29 +258,17 @@ fn content(dump: &Dump) -> Content {
             garbage_at: *garbage_at,
             batches: batches.iter().map(batch).collect(),
         },
-        Dump::OffsetIndex(entries) => {
-            let entry = |(offset, position): &(highwater_types::Offset, u32)| IndexEntry {
-                offset: offset.get(),
-                position: *position,
-            };
-            Content::OffsetIndex {
-                entries: entries.iter().map(entry).collect(),
-            }
-        }
-        Dump::TimeIndex(entries) => {
-            let entry = |(timestamp_ms, offset): &(i64, highwater_types::Offset)| TimeIndexEntry {
-                timestamp_ms: *timestamp_ms,
-                offset: offset.get(),
-            };
-            Content::TimeIndex {
-                entries: entries.iter().map(entry).collect(),
-            }
-        }
+        Dump::OffsetIndex(entries) => Content::OffsetIndex {
+            entries: entries.iter().map(index_entry).collect(),
+        },
+        Dump::TimeIndex(entries) => Content::TimeIndex {
+            entries: entries.iter().map(time_index_entry).collect(),
+        },
         Dump::Snapshot(entries) => Content::ProducerSnapshot {
             producers: entries.iter().map(producer).collect(),
         },
         Dump::Offsets(entries) => {
-            let entry = |(partition, offset): &(String, highwater_types::Offset)| PartitionOffset {
+            let entry = |(partition, offset): &(String, Offset)| PartitionOffset {
                 partition: partition.clone(),
                 offset: offset.get(),
             };
@@ -436,7 +439,7 @@ mod tests {
 
     #[test]
     fn the_unused_room_of_an_index_is_not_shown() {
-        let offset = highwater_types::Offset;
+        let offset = Offset;
         let index = Dump::OffsetIndex(vec![(offset(7), 42), (offset(0), 0), (offset(0), 0)]);
         assert_eq!(
             without_unused_room(index),

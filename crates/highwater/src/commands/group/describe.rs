@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use highwater_client::{
-    Admin, ClientError, CommittedOffset, GroupDescription, IsolationLevel, OffsetSpec, ResponseCode,
-};
+use highwater_client::{Admin, CommittedOffset, GroupDescription, IsolationLevel, OffsetSpec};
 use highwater_types::{Offset, TopicPartition};
 use serde::Serialize;
 
@@ -163,40 +161,10 @@ fn join(
     }
 }
 
-/// A group that only holds offsets is described like an empty one.
-fn or_offsets_only(
-    id: &str,
-    described: Result<GroupDescription, highwater_client::Refusal>,
-    committed: &BTreeMap<TopicPartition, CommittedOffset>,
-) -> Result<GroupDescription, CommandError> {
-    match described {
-        Ok(group) => Ok(group),
-        Err(e) if e.code == ResponseCode::GROUP_ID_NOT_FOUND && !committed.is_empty() => {
-            Ok(GroupDescription {
-                id: id.to_owned(),
-                state: "Empty".to_owned(),
-                protocol_type: String::new(),
-                protocol: String::new(),
-                members: Vec::new(),
-            })
-        }
-        Err(e) => Err(CommandError::failed(format!("group {id}"), e)),
-    }
-}
-
 async fn describe(admin: &Admin, id: &str) -> Result<Described, CommandError> {
     let described = admin.describe_group(id).await?;
-    let committed = match admin.group_offsets(id).await {
-        Ok(committed) => committed,
-        // There are brokers that refuse the offsets of a group they do not know.
-        Err(ClientError::Refused { refusal, .. })
-            if refusal.code == ResponseCode::GROUP_ID_NOT_FOUND =>
-        {
-            BTreeMap::new()
-        }
-        Err(e) => return Err(e.into()),
-    };
-    let group = or_offsets_only(id, described, &committed)?;
+    let group = described.map_err(|e| CommandError::failed(format!("group {id}"), e))?;
+    let committed = admin.group_offsets(id).await?;
     let assigned = group
         .members
         .iter()
