@@ -56,7 +56,9 @@ impl GroupCoordinator {
 
     /// Gives up a partition.
     pub(crate) fn remove(&self, index: PartitionIndex) {
-        self.shards.write().remove(&index);
+        if let Some(shard) = self.shards.write().remove(&index) {
+            shard.retire();
+        }
     }
 
     /// Every shard.

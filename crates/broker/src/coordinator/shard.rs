@@ -31,14 +31,20 @@ enum ShardError {
     Header(#[from] HeaderError),
 }
 
+/// How long a shard whose log could not be read is left alone.
+const RETRY_LOAD_MS: u64 = 5_000;
+
 /// Where a shard stands.
 enum Phase {
     /// Its log is being read.
     Loading,
     /// It answers.
     Ready,
-    /// Its log cannot be written: it is of no use until the broker restarts.
-    Failed,
+    /// Its log cannot be read. What passes by itself, as a lack of file descriptors, shall not
+    /// last until a restart, so it is tried again from then on.
+    Failed { retry_at_ms: u64 },
+    /// Its partition has been deleted.
+    Retired,
 }
 
 pub(super) struct State {
@@ -79,9 +85,9 @@ impl Shard {
     /// What keeps the groups of this shard from being served, if anything does.
     pub(crate) fn obstacle(&self) -> Option<&'static str> {
         match self.state.lock().phase {
-            Phase::Ready => None,
+            Phase::Ready | Phase::Retired => None,
             Phase::Loading => Some("is being loaded"),
-            Phase::Failed => Some("cannot be loaded"),
+            Phase::Failed { .. } => Some("cannot be loaded"),
         }
     }
 
@@ -95,6 +101,9 @@ impl Shard {
         let mut machine = GroupShard::new(super::group_config(broker));
         let loaded = super::load::replay_log(&self.partition, &mut machine);
         let mut state = self.state.lock();
+        if matches!(state.phase, Phase::Retired) {
+            return;
+        }
         match loaded {
             Ok(records) => {
                 machine.loaded(broker.clock.now());
@@ -106,7 +115,9 @@ impl Shard {
                 }
             }
             Err(error) => {
-                state.phase = Phase::Failed;
+                state.phase = Phase::Failed {
+                    retry_at_ms: broker.clock.now().mono_ms + RETRY_LOAD_MS,
+                };
                 tracing::error!(
                     partition = %self.partition.name, error = %error,
                     "groups cannot be loaded; their members are turned away"
@@ -135,8 +146,22 @@ impl Shard {
     /// When the timers must look again; remembers that they will.
     pub(super) fn arm(&self) -> Option<u64> {
         let mut state = self.state.lock();
-        state.armed_ms = state.machine.next_deadline_ms();
+        // Nothing comes due in a machine that is not asked: a deadline that is past would keep
+        // the timers spinning.
+        state.armed_ms = match state.phase {
+            Phase::Ready => state.machine.next_deadline_ms(),
+            _ => None,
+        };
         state.armed_ms
+    }
+
+    /// The partition is gone: nobody who waits here will be answered, and nobody else gets in.
+    pub(super) fn retire(&self) {
+        let mut state = self.state.lock();
+        state.phase = Phase::Retired;
+        for (_, sender) in state.waiters.drain() {
+            let _ = sender.send(Err(ErrorCode::NOT_COORDINATOR));
+        }
     }
 
     /// Starts a request; its answer comes through the future.
@@ -149,7 +174,12 @@ impl Shard {
         match state.phase {
             Phase::Ready => {}
             Phase::Loading => return Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
-            Phase::Failed => return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+            Phase::Failed { retry_at_ms } if broker.clock.now().mono_ms >= retry_at_ms => {
+                self.start_over(broker, &mut state);
+                return Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+            }
+            Phase::Failed { .. } => return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+            Phase::Retired => return Err(ErrorCode::NOT_COORDINATOR),
         }
         state.next_waiter += 1;
         let waiter = Waiter(state.next_waiter);
