@@ -6,11 +6,13 @@
 //! idle, and no lock is held during an fsync.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use highwater_protocol::ErrorCode;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::data::Partition;
 use crate::metrics::{Durations, DurationsSnapshot};
@@ -92,16 +94,31 @@ impl Flusher {
         queue.partitions.push_back(Arc::clone(partition));
         if queue.idle_threads > 0 {
             self.work.notify_one();
-        } else if queue.threads < THREADS_MAX && !queue.closed {
-            queue.threads += 1;
-            let flusher = Arc::clone(self);
-            let spawned = std::thread::Builder::new()
-                .name("flush".to_owned())
-                .spawn(move || flusher.run());
-            if let Err(error) = spawned {
-                queue.threads -= 1;
-                tracing::error!(%error, threads = queue.threads, "cannot start a flush thread");
-            }
+        }
+        // A thread that was woken counts as idle until it has the lock, and so does what it was
+        // woken for as queued: without comparing them one thread would be woken for many.
+        if queue.partitions.len() > queue.idle_threads
+            && queue.threads < THREADS_MAX
+            && !queue.closed
+        {
+            self.start_thread(&mut queue);
+        }
+    }
+
+    fn start_thread(self: &Arc<Self>, queue: &mut MutexGuard<'_, Queue>) {
+        queue.threads += 1;
+        let flusher = Arc::clone(self);
+        let spawned = std::thread::Builder::new()
+            .name("flush".to_owned())
+            .spawn(move || flusher.run());
+        let Err(error) = spawned else { return };
+        queue.threads -= 1;
+        tracing::error!(%error, threads = queue.threads, "cannot start a flush thread");
+        if queue.threads == 0
+            && let Some(partition) = queue.partitions.pop_front()
+        {
+            // Nobody else would ever do it.
+            MutexGuard::unlocked(queue, || self.flush(partition));
         }
     }
 
@@ -117,13 +134,22 @@ impl Flusher {
 
     fn run(&self) {
         while let Some(partition) = self.next() {
-            partition.flush_state().start();
-            let started = Instant::now();
-            partition.flush();
-            self.durations.observe(started.elapsed());
-            if partition.flush_state().finish() {
-                self.queue.lock().partitions.push_back(partition);
-            }
+            self.flush(partition);
+        }
+    }
+
+    fn flush(&self, partition: Arc<Partition>) {
+        partition.flush_state().start();
+        let started = Instant::now();
+        let flushed = catch_unwind(AssertUnwindSafe(|| partition.flush()));
+        self.durations.observe(started.elapsed());
+        if flushed.is_err() {
+            // Whether anything is on disk is not known, so nothing there may count any more.
+            partition.log.log_dir().take_offline("a flush panicked");
+            partition.fail(ErrorCode::KAFKA_STORAGE_ERROR);
+        }
+        if partition.flush_state().finish() {
+            self.queue.lock().partitions.push_back(partition);
         }
     }
 
