@@ -1,7 +1,8 @@
 //! Work that no client waits for: checkpoints, retention, compaction, expiry.
 //!
-//! One thread, because all of it waits for the same disks and none of it is urgent. Each job
-//! has its own interval and looks at all partitions in turn.
+//! One thread for what is short and has to come in time, such as noting what is flushed, and
+//! one for what may take minutes, such as compaction. Each job has its own interval and looks
+//! at all partitions in turn.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,12 +18,16 @@ use crate::data::Partition;
 
 /// How often it is written down what is flushed: what a crash may cost of the certainty which
 /// damage is rot and which a torn tail.
-const FLUSHED_ENDS_EVERY_MS: u64 = 200;
+const NOTE_EVERY: Duration = Duration::from_millis(200);
+/// How often it is looked whether a longer job is due.
+const CLEAN_EVERY: Duration = Duration::from_secs(1);
+/// Shortest interval of a job.
+const INTERVAL_MS_MIN: u64 = 200;
 
-/// The thread, and how to end it.
+/// The threads, and how to end them.
 pub(crate) struct Background {
     stop: Arc<Stop>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -42,33 +47,39 @@ struct Due {
 }
 
 impl Background {
-    /// Starts the thread.
-    pub(crate) fn start(broker: Arc<Broker>) -> std::io::Result<Self> {
+    /// Starts the threads.
+    pub(crate) fn start(broker: &Arc<Broker>) -> std::io::Result<Self> {
         let stop = Arc::new(Stop::default());
-        let told = Arc::clone(&stop);
-        let thread = std::thread::Builder::new()
-            .name("background".to_owned())
-            .spawn(move || run(&broker, &told))?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
+        let steps: [(&str, Duration, Step); 2] = [
+            ("journal", NOTE_EVERY, note_step),
+            ("cleaner", CLEAN_EVERY, clean_step),
+        ];
+        let threads = steps.map(|(name, every, step)| {
+            let (broker, stop) = (Arc::clone(broker), Arc::clone(&stop));
+            std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || run(&broker, &stop, every, step))
+        });
+        let threads = threads.into_iter().collect::<Result<_, _>>()?;
+        Ok(Self { stop, threads })
     }
 
-    /// Ends the thread after the step it is in; blocks.
-    pub(crate) fn stop(mut self) {
+    /// Ends the threads after the steps they are in; blocks.
+    pub(crate) fn stop(self) {
         self.stop.now.store(true, Ordering::Release);
         *self.stop.asked.lock() = true;
         self.stop.bell.notify_all();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the background thread panicked");
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a background thread panicked");
+            }
         }
     }
 }
 
-fn run(broker: &Arc<Broker>, stop: &Stop) {
+type Step = fn(&Arc<Broker>, &mut Due, &Stop);
+
+fn run(broker: &Arc<Broker>, stop: &Stop, every: Duration, step: Step) {
     let start_ms = broker.clock.now().mono_ms;
     let config = broker.config();
     let mut due = Due {
@@ -78,17 +89,16 @@ fn run(broker: &Arc<Broker>, stop: &Stop) {
         expiry_ms: start_ms + config.producer_state.expiration_check_interval_ms,
         flush_ms: start_ms + 1000,
     };
+    drop(config);
     loop {
         let mut asked = stop.asked.lock();
         if !*asked {
-            stop.bell
-                .wait_for(&mut asked, Duration::from_millis(FLUSHED_ENDS_EVERY_MS));
+            stop.bell.wait_for(&mut asked, every);
         }
         if *asked {
             return;
         }
         drop(asked);
-        persist_flushed_ends(broker);
         step(broker, &mut due, stop);
     }
 }
@@ -97,11 +107,12 @@ fn is_due(at_ms: &mut u64, now_ms: u64, every_ms: u64) -> bool {
     if now_ms < *at_ms {
         return false;
     }
-    *at_ms = now_ms + every_ms.max(FLUSHED_ENDS_EVERY_MS);
+    *at_ms = now_ms + every_ms.max(INTERVAL_MS_MIN);
     true
 }
 
-fn step(broker: &Arc<Broker>, due: &mut Due, stop: &Stop) {
+fn note_step(broker: &Arc<Broker>, due: &mut Due, _: &Stop) {
+    persist_flushed_ends(broker);
     let config = broker.config();
     let now_ms = broker.clock.now().mono_ms;
     let checkpoints_every = config.replication.high_watermark_checkpoint_interval_ms;
@@ -109,8 +120,14 @@ fn step(broker: &Arc<Broker>, due: &mut Due, stop: &Stop) {
         write_checkpoints(broker);
     }
     if is_due(&mut due.flush_ms, now_ms, 1000) {
-        flush_by_time(broker);
+        flush_what_waits(broker);
+        broker.make_what_is_missing();
     }
+}
+
+fn clean_step(broker: &Arc<Broker>, due: &mut Due, stop: &Stop) {
+    let config = broker.config();
+    let now_ms = broker.clock.now().mono_ms;
     if is_due(
         &mut due.retention_ms,
         now_ms,
@@ -174,10 +191,12 @@ fn write_checkpoints(broker: &Broker) {
 }
 
 /// Topics that are not flushed before they are acknowledged are flushed by age (`flush.ms`).
-fn flush_by_time(broker: &Broker) {
+/// Of the others something waits only if a flush failed for a reason that passes.
+fn flush_what_waits(broker: &Broker) {
     for partition in broker.partitions.all() {
-        let is_lagging = partition.log.flushed_end() < partition.log.log_end();
-        if is_lagging && partition.config().flush_ms.is_some() {
+        let is_lagging = partition.log.flushed_end() < partition.log.log_end()
+            && !partition.log.log_dir().is_offline();
+        if is_lagging && (partition.wants_flush() || partition.config().flush_ms.is_some()) {
             broker.flusher.request(&partition);
         }
     }

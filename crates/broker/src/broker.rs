@@ -1,7 +1,7 @@
 //! The broker: everything that a handler may reach, and how it follows the metadata image.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use highwater_config::{BrokerConfig, NodeConfig, Overrides, TopicConfig};
@@ -15,6 +15,7 @@ use highwater_replication::PartitionState;
 use highwater_security::Authorizer;
 use highwater_storage::{LogDir, PartitionLog};
 use highwater_types::{BrokerId, Offset, TopicId, TopicName, TopicPartition};
+use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::config_rules::BrokerConfigRules;
@@ -23,6 +24,8 @@ use crate::data::{FetchSessions, Flusher, Partition, Partitions};
 use crate::metadata_store::{MetadataError, MetadataStore};
 use crate::metrics::Metrics;
 use crate::producer_ids::ProducerIds;
+
+type ConfigWatcher = Box<dyn Fn(&BrokerConfig) + Send + Sync>;
 
 /// A broker that is open: its data is recovered, its partitions are there.
 pub(crate) struct Broker {
@@ -43,6 +46,10 @@ pub(crate) struct Broker {
     pub(crate) metrics: Metrics,
     /// Where the next topic's first replica goes, and which log directory is next.
     placement: AtomicUsize,
+    /// Partitions that the image has and the disk refused.
+    unmade: Mutex<Vec<(TopicPartition, TopicId)>>,
+    /// Told of every change of the configuration.
+    on_config: OnceLock<ConfigWatcher>,
 }
 
 /// What a broker is made of.
@@ -80,12 +87,20 @@ impl Broker {
             authorizer: parts.authorizer,
             metrics: Metrics::new(),
             placement: AtomicUsize::new(0),
+            unmade: Mutex::default(),
+            on_config: OnceLock::new(),
         })
     }
 
     /// The typed configuration in force.
     pub(crate) fn config(&self) -> Arc<BrokerConfig> {
         self.typed.load_full()
+    }
+
+    /// Has somebody told of the configuration, now and whenever it changes.
+    pub(crate) fn watch_config(&self, told: impl Fn(&BrokerConfig) + Send + Sync + 'static) {
+        let told = self.on_config.get_or_init(|| Box::new(told));
+        told(&self.config());
     }
 
     /// A number that differs from call to call, to spread what is placed.
@@ -258,6 +273,9 @@ impl Broker {
             }
         }
         self.groups.set_config(self);
+        if let Some(told) = self.on_config.get() {
+            told(&self.config());
+        }
         for topic in image.topics() {
             self.reload_topic_config(image, topic.name.as_str());
         }
@@ -301,8 +319,25 @@ impl Broker {
             }
             Err(error) => {
                 tracing::error!(partitions = new.len(), %error, "cannot create partitions");
+                self.unmade.lock().extend_from_slice(new);
             }
         }
+    }
+
+    /// Tries again to make the partitions that the disk has refused. Blocks on the disk.
+    pub(crate) fn make_what_is_missing(self: &Arc<Self>) {
+        if self.unmade.lock().is_empty() || self.choose_log_dir().is_none() {
+            return;
+        }
+        // While a change is under way it is left to the next time.
+        self.metadata.while_settled(|image| {
+            let mut unmade = std::mem::take(&mut *self.unmade.lock());
+            unmade.retain(|(name, id)| {
+                let is_wanted = image.topic_by_id(*id).is_some();
+                is_wanted && self.partitions.get(name).is_none()
+            });
+            self.create_partitions(image, &unmade);
+        });
     }
 
     /// The directory that is online and holds the fewest partitions.

@@ -6,6 +6,7 @@
 //! quorum takes this place later, `submit` is the seam.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use highwater_metadata::{
@@ -23,6 +24,10 @@ use parking_lot::Mutex;
 pub(crate) const METADATA_TOPIC: &str = "__cluster_metadata";
 /// Bytes read at a time when the log is replayed.
 const READ_BYTES: usize = 4 * 1024 * 1024;
+/// How often a flush is tried that fails for want of something that passes.
+const FLUSH_TRIES: usize = 100;
+/// The time between.
+const FLUSH_REST: Duration = Duration::from_millis(50);
 /// Records of one batch at most; a larger decision is several batches.
 const RECORDS_PER_BATCH: usize = 10_000;
 
@@ -55,7 +60,10 @@ pub enum MetadataError {
 /// The image, and the log behind it.
 pub(crate) struct MetadataStore {
     image: ArcSwap<MetadataImage>,
-    log: Mutex<PartitionLog>,
+    log: PartitionLog,
+    /// Held from a decision until it is carried out. The ends of the log are read without it:
+    /// every client that connects asks for them.
+    changing: Mutex<()>,
 }
 
 impl MetadataStore {
@@ -64,7 +72,8 @@ impl MetadataStore {
         let image = replay(&log)?;
         Ok(Self {
             image: ArcSwap::from_pointee(image),
-            log: Mutex::new(log),
+            log,
+            changing: Mutex::new(()),
         })
     }
 
@@ -75,7 +84,7 @@ impl MetadataStore {
 
     /// How far the log goes: a number that grows with every change.
     pub(crate) fn offset(&self) -> Offset {
-        self.log.lock().log_end()
+        self.log.log_end()
     }
 
     /// Decides, writes, flushes and publishes; blocks on the disk. `act` carries out what has
@@ -86,7 +95,7 @@ impl MetadataStore {
         decide: impl FnOnce(&MetadataImage) -> Decision<R>,
         act: impl FnOnce(&Arc<MetadataImage>, &MetadataDelta),
     ) -> Result<R, MetadataError> {
-        let log = self.log.lock();
+        let _changing = self.changing.lock();
         let before = self.image.load_full();
         let decision = decide(&before);
         if decision.records.is_empty() {
@@ -94,7 +103,7 @@ impl MetadataStore {
         }
         // What contradicts the image must not get into the log.
         let (image, delta) = before.apply(&decision.records)?;
-        append(&log, &decision.records, now)?;
+        append(&self.log, &decision.records, now)?;
         let image = Arc::new(image);
         self.image.store(Arc::clone(&image));
         act(&image, &delta);
@@ -104,13 +113,14 @@ impl MetadataStore {
     /// Looks at the image at a moment when everything that it says has been carried out here;
     /// `None` while a change is under way.
     pub(crate) fn while_settled<R>(&self, look: impl FnOnce(&MetadataImage) -> R) -> Option<R> {
-        let _settled = self.log.try_lock()?;
+        let _settled = self.changing.try_lock()?;
         Some(look(&self.image.load()))
     }
 
     /// Writes everything down and lets go of the files.
     pub(crate) fn close(&self) -> Result<(), MetadataError> {
-        self.log.lock().close()?;
+        let _changing = self.changing.lock();
+        self.log.close()?;
         Ok(())
     }
 }
@@ -143,7 +153,25 @@ fn append(log: &PartitionLog, records: &[MetadataRecord], now: Now) -> Result<()
         })
         .collect();
     log.append_leader(&views, LeaderEpoch(0), now, AppendOrigin::Coordinator)?;
-    // DURABILITY: nothing of a decision is seen before its records are on disk.
+    flush(log)
+}
+
+/// DURABILITY: nothing of a decision is seen before its records are on disk. They are in the
+/// log already, so a flush that failed for want of a file descriptor cannot be given up: the
+/// next decision would be made without this one and contradict it when the log is replayed.
+fn flush(log: &PartitionLog) -> Result<(), MetadataError> {
+    for _ in 0..FLUSH_TRIES {
+        match log.flush() {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_passing() && !log.log_dir().is_offline() => {
+                tracing::warn!(%error, "a flush of the metadata log has to be tried again");
+                std::thread::sleep(FLUSH_REST);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    log.log_dir()
+        .take_offline("the metadata log could not be flushed");
     log.flush()?;
     Ok(())
 }

@@ -67,6 +67,12 @@ pub enum StartError {
         /// What the others say.
         expected: String,
     },
+    /// There may be logs, and nothing says what they belong to.
+    #[error(
+        "the metadata log is in none of the log directories, but logs are or may be: a new one \
+         would disown them. Bring back the directory that holds __cluster_metadata-0"
+    )]
+    NoMetadata,
     /// The system refused.
     #[error("{what}: {source}")]
     Io {
@@ -142,17 +148,22 @@ impl RunningBroker {
             .iter()
             .map(|dir| dir.path().to_path_buf())
             .collect();
-        let background =
-            Background::start(Arc::clone(&broker)).map_err(|source| StartError::Io {
-                what: "starting a thread",
-                source,
-            })?;
+        let background = Background::start(&broker).map_err(|source| StartError::Io {
+            what: "starting a thread",
+            source,
+        })?;
         let timers = tokio::spawn(GroupCoordinator::run_timers(Arc::clone(&broker)));
         let config = broker.config();
         let budget = Budget::new(config.request_budget_bytes());
         let service = Arc::new(BrokerService(Arc::clone(&broker)));
         let server = serve(bound, service, net_config(&config), Arc::clone(&budget));
         let server = Arc::new(server);
+        let told = Arc::downgrade(&server);
+        broker.watch_config(move |config| {
+            if let Some(server) = told.upgrade() {
+                server.set_config(net_config(config));
+            }
+        });
         report.took = started.elapsed();
         Ok((
             Self {
@@ -282,8 +293,9 @@ fn open(
     let cluster_id = cluster_id(&typed)?;
     let log_dirs = open_log_dirs(&typed, &cluster_id)?;
     let was_clean = log_dirs.iter().all(|dir| dir.was_clean());
-    let metadata = open_metadata(&log_dirs, clock)?;
+    let metadata = open_metadata(&log_dirs, typed.log_dirs.len(), clock)?;
     let id = typed.node_id();
+    let lost_dirs = lost_dirs(&metadata.image(), id, &log_dirs)?;
     let registration = BrokerRegistration {
         id,
         incarnation: random_id().0,
@@ -292,7 +304,11 @@ fn open(
         state: BrokerState::Active,
         listeners: endpoints,
         features: crate::features::supported(),
-        log_dirs: log_dirs.iter().map(|dir| dir.directory_id().0).collect(),
+        log_dirs: log_dirs
+            .iter()
+            .map(|dir| dir.directory_id().0)
+            .chain(lost_dirs.iter().copied())
+            .collect(),
     };
     let previous = if was_clean {
         PreviousStop::Clean
@@ -326,7 +342,7 @@ fn open(
         was_clean,
         ..Recovery::default()
     };
-    open_partitions(&broker, &image, &recovery)?;
+    open_partitions(&broker, &image, &recovery, !lost_dirs.is_empty())?;
     Ok((broker, recovery))
 }
 
@@ -406,7 +422,35 @@ fn open_files_max() -> usize {
         / 2
 }
 
-fn open_metadata(dirs: &[Arc<LogDir>], clock: Clock) -> Result<MetadataStore, StartError> {
+/// The directories of the last run that are not here while partitions are missing, which then
+/// are most likely on them: one that is not mounted looks like a new one. As long as that is
+/// so they stay registered.
+fn lost_dirs(
+    image: &MetadataImage,
+    id: BrokerId,
+    dirs: &[Arc<LogDir>],
+) -> Result<Vec<[u8; 16]>, StartError> {
+    let mut missing = mine(id, image);
+    for dir in dirs {
+        for found in dir.partitions()? {
+            missing.remove(&found.tp);
+        }
+    }
+    let Some(registered) = image.broker(id).filter(|_| !missing.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let is_here = |id: &[u8; 16]| dirs.iter().any(|dir| dir.directory_id().0 == *id);
+    let lost = registered.log_dirs.iter().filter(|id| !is_here(id));
+    Ok(lost.copied().collect())
+}
+
+/// Opens the metadata log. A new one means a cluster without topics, so that every log that is
+/// found would be set aside: it is made only where all directories are there and empty.
+fn open_metadata(
+    dirs: &[Arc<LogDir>],
+    configured: usize,
+    clock: Clock,
+) -> Result<MetadataStore, StartError> {
     let Ok(topic) = TopicName::new(METADATA_TOPIC) else {
         let source = std::io::Error::other("the name of the metadata topic");
         return Err(StartError::Io {
@@ -420,11 +464,17 @@ fn open_metadata(dirs: &[Arc<LogDir>], clock: Clock) -> Result<MetadataStore, St
         retention_ms: None,
         ..highwater_storage::LogConfig::default()
     });
+    let mut may_be_new = dirs.len() == configured;
     for dir in dirs {
-        if dir.partitions()?.iter().any(|found| found.tp == name) {
+        let partitions = dir.partitions()?;
+        if partitions.iter().any(|found| found.tp == name) {
             let (log, _) = dir.open_partition(&name, config, clock.now())?;
             return Ok(MetadataStore::open(log)?);
         }
+        may_be_new &= partitions.is_empty();
+    }
+    if !may_be_new {
+        return Err(StartError::NoMetadata);
     }
     let Some(dir) = dirs.first() else {
         let source = std::io::Error::other("there is no log directory");
@@ -493,6 +543,7 @@ fn open_partitions(
     broker: &Arc<Broker>,
     image: &Arc<MetadataImage>,
     recovery: &Recovery,
+    is_incomplete: bool,
 ) -> Result<(), StartError> {
     let mut missing = mine(broker.id, image);
     let mut jobs = Vec::new();
@@ -528,9 +579,21 @@ fn open_partitions(
             });
         }
     });
-    // What a crash prevented from being made, and what lay on a directory that is gone.
     let mut missing: Vec<_> = missing.into_iter().collect();
     missing.sort();
+    let is_incomplete = is_incomplete || broker.log_dirs.len() < broker.config().log_dirs.len();
+    if !missing.is_empty() && is_incomplete {
+        // They may lie in a directory that is out of reach. Made anew they would be empty, and
+        // take offsets that belong to other records.
+        recovery.failed.fetch_add(missing.len(), Ordering::Relaxed);
+        tracing::error!(
+            partitions = missing.len(),
+            "not served, because a log directory is not there; bring it back, or delete the \
+             topics if it is lost"
+        );
+        return Ok(());
+    }
+    // What a crash prevented from being made.
     recovery
         .partitions
         .fetch_add(missing.len(), Ordering::Relaxed);
@@ -601,6 +664,10 @@ fn close(broker: &Arc<Broker>) -> bool {
     let mut clean = true;
     broker.flusher.close();
     for partition in broker.partitions.all() {
+        if partition.log.log_dir().is_offline() {
+            clean = false;
+            continue;
+        }
         if let Err(error) = partition.log.close() {
             tracing::error!(partition = %partition.name, %error, "a log could not be closed");
             clean = false;

@@ -96,6 +96,8 @@ pub(crate) struct Partition {
     watchers: FetchWatchers,
     flushes: FlushState,
     deleted: AtomicBool,
+    /// What lies before was found on disk, and is checked when it is first read.
+    recovered_end: Offset,
     /// What clients have written and read.
     pub(crate) traffic: Traffic,
 }
@@ -130,6 +132,7 @@ impl Partition {
             .into_iter()
             .map(|(epoch, start)| EpochEntry { epoch, start });
         let lineage = EpochLineage::from_entries(entries);
+        let recovered_end = ends.log_end;
         let replica = Replica::new(
             local,
             ends,
@@ -148,6 +151,7 @@ impl Partition {
             watchers: FetchWatchers::default(),
             flushes: FlushState::default(),
             deleted: AtomicBool::new(false),
+            recovered_end,
             traffic: Traffic::default(),
         }
     }
@@ -284,7 +288,10 @@ impl Partition {
         if high_watermark >= needed {
             self.acks.reached(high_watermark);
         }
-        if self.log.log_dir().is_offline() {
+        // Those who failed all that waited may have come before this.
+        if self.deleted.load(Ordering::Acquire) {
+            self.acks.fail_all(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        } else if self.log.log_dir().is_offline() {
             self.acks.fail_all(ErrorCode::KAFKA_STORAGE_ERROR);
         }
     }
@@ -300,6 +307,13 @@ impl Partition {
             Ok(end) => {
                 let moved = self.replica.lock().flushed(end);
                 self.announce(moved);
+            }
+            Err(_) if self.deleted.load(Ordering::Acquire) => {
+                self.fail(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+            }
+            Err(error) if error.is_passing() && !self.log.log_dir().is_offline() => {
+                // The records are in the log, so those who wait for them go on waiting.
+                tracing::warn!(partition = %self.name, %error, "a flush has to be tried again");
             }
             Err(error) => {
                 tracing::error!(partition = %self.name, %error, "a flush failed");
@@ -359,6 +373,11 @@ impl Partition {
             .unwrap_or(LeaderEpoch::UNKNOWN)
     }
 
+    /// Whether reading from `offset` may have to verify checksums first.
+    pub(crate) fn may_need_checking(&self, offset: Offset) -> bool {
+        offset < self.recovered_end
+    }
+
     /// What a reader is told of the partition when there is no room for records.
     pub(crate) fn look(&self) -> PartitionRead {
         PartitionRead {
@@ -382,7 +401,9 @@ impl Partition {
             Reader::Consumer => high_watermark,
             Reader::Replica => self.log.log_end(),
         };
-        if offset == upper {
+        // A consumer may know of records before they are committed, from a producer that waits
+        // for less: for now there is nothing for it, but it has not lost its place.
+        if offset >= upper.max(log_start) && offset <= self.log.log_end() {
             return Ok(PartitionRead {
                 range: None,
                 high_watermark,

@@ -13,7 +13,7 @@ use highwater_protocol::fetch_response::{
     self, EpochEndOffset, FetchPartition, FetchResponse, FetchTopic,
 };
 use highwater_protocol::messages::FetchRequest;
-use highwater_protocol::{DecodeError, ErrorCode};
+use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
 use highwater_replication::ReadFrom;
 use highwater_types::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use parking_lot::Mutex;
@@ -63,11 +63,28 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
         Ok(plan) => plan,
         Err(error) => return Ok(answer_error(call.responder, error)),
     };
+    if plan.may_need_checking() {
+        return Ok(Reply::Later(Box::pin(attempt_aside(plan, max_wait))));
+    }
     let attempt = plan.attempt();
     if plan.is_satisfied(&attempt) || max_wait.is_zero() {
         return Ok(plan.respond(attempt).map_or(Reply::Close, Reply::Now));
     }
     Ok(Reply::Later(Box::pin(park(plan, max_wait))))
+}
+
+/// What was found on disk at the start is verified before it is first sent, which may take
+/// longer than other connections should wait for this thread.
+async fn attempt_aside(plan: Plan, max_wait: Duration) -> Option<Response> {
+    let tried = tokio::task::spawn_blocking(move || {
+        let attempt = plan.attempt();
+        (plan, attempt)
+    });
+    let (plan, attempt) = tried.await.ok()?;
+    if plan.is_satisfied(&attempt) || max_wait.is_zero() {
+        return plan.respond(attempt);
+    }
+    park(plan, max_wait).await
 }
 
 async fn park(plan: Plan, max_wait: Duration) -> Option<Response> {
@@ -111,7 +128,8 @@ fn questions(request: &FetchRequest) -> Vec<SessionPartition> {
     for topic in &request.topics {
         let key = TopicKey {
             id: TopicId(*topic.topic_id.as_bytes()),
-            name: topic.topic.0.clone(),
+            // A slice of the frame would keep all of it as long as the session lives.
+            name: StrBytes::from_string(topic.topic.to_string()),
         };
         for partition in &topic.partitions {
             out.push(SessionPartition {
@@ -211,6 +229,16 @@ fn resolve(broker: &Broker, questions: Vec<SessionPartition>, by_id: bool) -> Ve
 }
 
 impl Plan {
+    fn may_need_checking(&self) -> bool {
+        self.partitions.iter().any(|asked| {
+            let offset = asked.question.fetch_offset;
+            asked
+                .found
+                .as_ref()
+                .is_ok_and(|partition| partition.may_need_checking(offset))
+        })
+    }
+
     fn attempt(&self) -> Attempt {
         let mut attempt = Attempt {
             answers: Vec::with_capacity(self.partitions.len()),
@@ -276,7 +304,8 @@ impl Plan {
                 };
                 let key = (question.topic.clone(), question.partition);
                 let is_news = session.tell(&key, told);
-                if self.incremental && !is_news && answer.records.is_empty() {
+                let is_empty = answer.records.is_empty() && answer.diverging_epoch.is_none();
+                if self.incremental && !is_news && is_empty {
                     continue;
                 }
             }
