@@ -32,7 +32,8 @@ def create(client, broker, topic):
 def produce(client, broker, topic, numbers):
     records = [{"value": to_wire(b"%d" % i), "partition": i % PARTITIONS} for i in numbers]
     events = client.run("produce", {"bootstrap": broker.bootstrap, "topic": topic}, records)
-    assert not any("error" in event for event in events), events
+    errors = [event for event in events if "error" in event]
+    assert errors == []
 
 
 def join(client, broker, topic, group, members, **options):

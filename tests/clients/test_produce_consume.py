@@ -97,7 +97,8 @@ def test_consuming_starts_at_an_offset_a_timestamp_the_beginning_and_the_end(cli
 def test_every_kind_of_acknowledgement(client, broker, topic, acks):
     create(client, broker, topic)
     events = produce(client, broker, topic, [{"value": to_wire(b"%d" % i)} for i in range(20)], acks=acks)
-    assert not any("error" in event for event in events), events
+    errors = [event for event in events if "error" in event]
+    assert errors == []
     assert [from_wire(r["value"]) for r in consume(client, broker, topic, 20)] == [b"%d" % i for i in range(20)]
 
 
