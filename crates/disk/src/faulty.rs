@@ -749,6 +749,12 @@ impl Disk for FaultyDisk {
         })
     }
 
+    fn total_bytes(&self, _dir: &Path) -> io::Result<u64> {
+        let state = self.0.lock();
+        state.alive()?;
+        Ok(state.capacity_bytes.unwrap_or(u64::MAX))
+    }
+
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
         let state = self.0.lock();
         state.alive()?;

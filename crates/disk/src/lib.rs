@@ -96,6 +96,9 @@ pub trait Disk: Send + Sync + Debug {
     /// Bytes that could still be written to the file system that holds `dir`.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
 
+    /// Bytes of the file system of `dir`, used or not.
+    fn total_bytes(&self, dir: &Path) -> io::Result<u64>;
+
     /// Takes the lock of a lock file, which is made if missing. An error of the kind
     /// [`io::ErrorKind::WouldBlock`] means that another process holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;

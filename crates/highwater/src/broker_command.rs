@@ -83,7 +83,7 @@ pub(crate) fn run(args: &BrokerArgs) -> ExitCode {
     }) {
         Ok(loaded) => loaded,
         Err(error) => {
-            complain(&error.to_string());
+            complain(error);
             return ExitCode::from(2);
         }
     };
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &BrokerArgs) -> ExitCode {
     match runtime {
         Ok(runtime) => runtime.block_on(serve(node, config)),
         Err(error) => {
-            complain(&format!("cannot start threads: {error}"));
+            complain(format_args!("cannot start threads: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -109,6 +109,7 @@ fn start_logging(format: LogFormat) {
         EnvFilter::try_from_env("HIGHWATER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let _ = match format {
         LogFormat::Text => builder.with_target(false).try_init(),

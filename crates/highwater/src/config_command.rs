@@ -10,7 +10,7 @@ pub(crate) fn run(args: &BrokerArgs) -> ExitCode {
     let node = match load(args) {
         Ok(node) => node,
         Err(error) => {
-            complain(&error.to_string());
+            complain(error);
             return ExitCode::from(2);
         }
     };

@@ -136,6 +136,13 @@ impl LogDir {
             .map_err(|source| StorageError::io(&self.path, source))
     }
 
+    /// Bytes of the file system it is on.
+    pub fn total_bytes(&self) -> Result<u64, StorageError> {
+        self.disk
+            .total_bytes(&self.path)
+            .map_err(|source| StorageError::io(&self.path, source))
+    }
+
     /// The directories of partitions, sorted. Directories whose removal was under way are
     /// noted for [`LogDir::remove_due_dirs`].
     pub fn partitions(&self) -> Result<Vec<FoundPartition>, StorageError> {

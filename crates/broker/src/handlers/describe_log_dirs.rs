@@ -9,7 +9,7 @@ use highwater_protocol::messages::describe_log_dirs_response::{
 };
 use highwater_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
-use highwater_storage::LogDir;
+use highwater_storage::{LogDir, StorageError};
 use highwater_types::TopicName;
 
 use crate::broker::Broker;
@@ -75,12 +75,14 @@ fn describe(
             .with_name(wire_topic(name.as_str()))
             .with_partitions(partitions)
     });
-    let usable = dir
-        .free_bytes()
-        .ok()
-        .and_then(|bytes| i64::try_from(bytes).ok());
+    let bytes = |found: Result<u64, StorageError>| {
+        found
+            .ok()
+            .and_then(|bytes| i64::try_from(bytes).ok())
+            .unwrap_or(-1)
+    };
     result
         .with_topics(topics.collect())
-        .with_total_bytes(-1)
-        .with_usable_bytes(usable.unwrap_or(-1))
+        .with_total_bytes(bytes(dir.total_bytes()))
+        .with_usable_bytes(bytes(dir.free_bytes()))
 }
