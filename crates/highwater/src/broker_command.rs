@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use highwater_broker::{BrokerView, RunningBroker, StartReport};
+use highwater_broker::{RunningBroker, StartReport};
 use highwater_config::{
     BrokerConfig, ConfigErrors, FileFormat, Layers, NodeConfig, Severity, check_endpoints,
 };
@@ -163,9 +163,8 @@ async fn serve(node: NodeConfig, config: BrokerConfig) -> ExitCode {
         }
     };
     summarise(&config, &report);
-    let view = broker.view();
-    ready.send_replace(Some(view.clone()));
-    let watchdog = tokio::spawn(tell_systemd(view));
+    ready.send_replace(Some(broker.view()));
+    let watchdog = tokio::spawn(tell_systemd());
     tokio::select! {
         _ = stop.recv() => {}
         _ = interrupt.recv() => {}
@@ -215,8 +214,10 @@ fn summarise(config: &BrokerConfig, report: &StartReport) {
     );
 }
 
-/// Tells systemd that the broker is ready, and then, if it asks for it, that it is alive.
-async fn tell_systemd(view: BrokerView) {
+/// Tells systemd that the broker is ready, and then, if it asks for it, that it is alive. Alive is
+/// less than ready: a broker that has lost one disk of several serves the others, and a restart
+/// would not mend it.
+async fn tell_systemd() {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let Some(limit) = sd_notify::watchdog_enabled() else {
         return;
@@ -224,8 +225,6 @@ async fn tell_systemd(view: BrokerView) {
     let mut beat = tokio::time::interval(limit / 2);
     loop {
         beat.tick().await;
-        if view.readiness().is_ok() {
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
-        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
     }
 }
