@@ -6,8 +6,10 @@ mod exposition;
 mod node;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use exposition::Exposition;
+use highwater_broker::StartError;
 use node::Node;
 
 const OFFSETS: i32 = 4;
@@ -185,6 +187,62 @@ async fn a_broker_is_ready_from_the_start_to_the_stop_and_alive_all_along() {
     assert_eq!(node.get("/health/ready").await, (200, "ready\n".to_owned()));
     assert_eq!(node.get("/elsewhere").await.0, 404);
     node.stop().await;
+}
+
+/// Replaces a directory by a file, as an empty mount point might.
+fn lose(log_dir: &Path) {
+    std::fs::rename(log_dir, log_dir.with_extension("lost")).unwrap();
+    std::fs::write(log_dir, "").unwrap();
+}
+
+/// Which of two log directories a partition lies in.
+fn dir_of(dir: &Path, partition: &str) -> PathBuf {
+    let holds = |log_dir: &PathBuf| log_dir.join(partition).exists();
+    let found = [dir.join("0"), dir.join("1")].into_iter().find(holds);
+    found.unwrap_or_else(|| panic!("{partition} is nowhere"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_of_a_directory_that_is_gone_are_not_ready_and_not_made_anew() {
+    let node = Node::start_with(2).await;
+    node.write("first", &[1]).await;
+    node.write("second", &[2]).await;
+    let node = node.restart_after(|dir| {
+        assert!(dir_of(dir, "first-0") != dir_of(dir, "second-0"));
+        lose(&dir.join("1"));
+    });
+    let node = node.await.unwrap();
+    let (status, reason) = node.get("/health/ready").await;
+    assert_eq!(status, 503, "{reason}");
+    assert!(reason.contains("1 of 2"), "{reason}");
+    let metrics = node.scrape().await;
+    assert_eq!(metrics.get("highwater_ready", &[]), 0.0);
+    assert_eq!(metrics.get("highwater_partitions_unserved", &[]), 1.0);
+    let offline = "kafka_controller_kafkacontroller_offlinepartitionscount";
+    assert_eq!(metrics.get(offline, &[]), 1.0);
+    // The directory comes back, and with it every record.
+    let node = node.restart_after(|dir| {
+        std::fs::remove_file(dir.join("1")).unwrap();
+        std::fs::rename(dir.join("1.lost"), dir.join("1")).unwrap();
+    });
+    let node = node.await.unwrap();
+    assert_eq!(node.get("/health/ready").await.0, 200);
+    assert_eq!(
+        (node.read("first").await, node.read("second").await),
+        (1, 2)
+    );
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_whose_metadata_log_is_gone_does_not_start_with_another() {
+    let node = Node::start_with(2).await;
+    node.write("first", &[1]).await;
+    node.write("second", &[2]).await;
+    let node = node
+        .restart_after(|dir| lose(&dir_of(dir, "__cluster_metadata-0")))
+        .await;
+    assert!(matches!(node, Err(StartError::NoMetadata)));
 }
 
 #[test]

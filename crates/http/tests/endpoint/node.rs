@@ -1,6 +1,7 @@
 //! A broker with its endpoint, in this process, on a directory of its own.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use highwater_broker::{BrokerView, RunningBroker, StartError};
@@ -22,7 +23,8 @@ use crate::exposition::Exposition;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Node {
-    _dir: TempDir,
+    dir: TempDir,
+    log_dirs: usize,
     broker: RunningBroker,
     client: Client,
     http: std::net::SocketAddr,
@@ -44,6 +46,15 @@ impl Node {
             .unwrap()
     }
 
+    /// A broker on several directories, named by number.
+    pub(crate) async fn start_with(log_dirs: usize) -> Self {
+        let node = Self::start_on(tempfile::tempdir().unwrap(), log_dirs)
+            .await
+            .unwrap();
+        node.make_ready();
+        node
+    }
+
     async fn start_on(dir: TempDir, log_dirs: usize) -> Result<Self, StartError> {
         let paths: Vec<_> = (0..log_dirs)
             .map(|n| dir.path().join(n.to_string()).display().to_string())
@@ -63,7 +74,8 @@ impl Node {
         let (_, address) = report.listeners[0].split_once("://").unwrap();
         let client = Client::new(ClientOptions::new(address));
         Ok(Self {
-            _dir: dir,
+            dir,
+            log_dirs,
             broker,
             client,
             http,
@@ -76,9 +88,20 @@ impl Node {
         self.ready.send_replace(Some(self.broker.view()));
     }
 
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(self) -> TempDir {
         self.ready.send_replace(None);
         assert!(self.broker.shut_down(PATIENCE).await);
+        self.dir
+    }
+
+    /// Stops, lets somebody at the files, and starts again.
+    pub(crate) async fn restart_after(self, harm: impl FnOnce(&Path)) -> Result<Self, StartError> {
+        let log_dirs = self.log_dirs;
+        let dir = self.stop().await;
+        harm(dir.path());
+        let node = Self::start_on(dir, log_dirs).await?;
+        node.make_ready();
+        Ok(node)
     }
 
     /// Asks the endpoint; returns the status and the body.
