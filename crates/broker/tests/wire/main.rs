@@ -1,0 +1,13 @@
+//! A broker in this process, asked over the wire.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what is missing fails the test"
+)]
+
+mod data_path;
+mod directories;
+mod limits;
+mod raw;
