@@ -460,3 +460,6 @@ impl Partition {
         self.fail(ErrorCode::NOT_LEADER_OR_FOLLOWER);
     }
 }
+
+#[cfg(test)]
+mod tests;
