@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::process::Watched;
+use crate::{process::Watched, running};
 
 /// How long a broker may take to come or to go: Kafka with 10,000 partitions takes its time.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -88,11 +88,15 @@ impl Broker {
         match self.kind {
             Kind::Highwater => self.launch_highwater(),
             Kind::Kafka => {
-                let status = self.kafka_script("start")?.status()?;
+                let mut script = self.kafka_script("start")?.spawn()?;
+                running::began(&self.folder, script.id());
+                let status = script.wait()?;
+                running::ended(script.id());
+                let pid = kafka_pid(&self.folder).context("Apache Kafka was not launched")?;
+                self.has_process(pid);
                 if !status.success() {
                     bail!("Apache Kafka did not start: {status}");
                 }
-                self.pid = Some(read_pid(&self.kafka_pid_file()).context("no pid of Kafka")?);
                 Ok(())
             }
         }
@@ -103,13 +107,14 @@ impl Broker {
         match self.kind {
             Kind::Highwater => self.launch_highwater(),
             Kind::Kafka => {
-                let pid_file = self.kafka_pid_file();
-                fs::remove_file(&pid_file).ok();
-                self.child = Some(self.kafka_script("restart")?.spawn()?);
+                fs::remove_file(kafka_pid_file(&self.folder)).ok();
+                let script = self.kafka_script("restart")?.spawn()?;
+                running::began(&self.folder, script.id());
+                self.child = Some(script);
                 let deadline = Instant::now() + PATIENCE;
                 while Instant::now() < deadline {
-                    if let Some(pid) = read_pid(&pid_file) {
-                        self.pid = Some(pid);
+                    if let Some(pid) = kafka_pid(&self.folder) {
+                        self.has_process(pid);
                         return Ok(());
                     }
                     thread::sleep(Duration::from_millis(2));
@@ -141,9 +146,14 @@ impl Broker {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {}", self.programs.highwater.display()))?;
-        self.pid = Some(child.id());
+        self.has_process(child.id());
         self.child = Some(child);
         Ok(())
+    }
+
+    fn has_process(&mut self, pid: u32) {
+        running::began(&self.folder, pid);
+        self.pid = Some(pid);
     }
 
     fn kafka_script(&self, verb: &str) -> Result<Command> {
@@ -162,10 +172,6 @@ impl Broker {
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         Ok(command)
-    }
-
-    fn kafka_pid_file(&self) -> PathBuf {
-        self.folder.join("node1/pid")
     }
 
     /// Asks it to stop, and waits until it has.
@@ -197,7 +203,9 @@ impl Broker {
         self.pid = None;
         if let Some(mut child) = self.child.take() {
             child.wait()?;
+            running::ended(child.id());
         }
+        running::ended(process.pid);
         Ok(())
     }
 
@@ -222,8 +230,17 @@ impl Drop for Broker {
     }
 }
 
-fn read_pid(file: &Path) -> Option<u32> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
+fn kafka_pid_file(folder: &Path) -> PathBuf {
+    folder.join("node1/pid")
+}
+
+/// The process that the script launched in a folder.
+pub(crate) fn kafka_pid(folder: &Path) -> Option<u32> {
+    fs::read_to_string(kafka_pid_file(folder))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn free_port() -> Result<u16> {

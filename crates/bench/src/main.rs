@@ -7,7 +7,10 @@ mod driver;
 mod load;
 mod process;
 mod record;
+mod report;
+mod running;
 mod socket;
+mod targets;
 mod wire;
 mod works;
 
@@ -72,6 +75,9 @@ struct Arguments {
     /// Where data and results go
     #[arg(long, default_value = "target/bench")]
     folder: PathBuf,
+    /// The document whose table is written anew unless --only is given
+    #[arg(long, default_value = "docs/performance.md")]
+    document: PathBuf,
 }
 
 impl Arguments {
@@ -134,6 +140,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let results = Results::open(&folder.join("results.jsonl"))?;
     let mut bench = Bench::new(arguments.bounds(), results, arguments.programs(), folder);
     driver::sharpen_timers();
+    running::end_all_when_interrupted()?;
     let mut failed = Vec::new();
     for work in arguments.chosen()? {
         if bench.results.has(work.name) && !arguments.fresh && arguments.only.is_empty() {
@@ -151,6 +158,13 @@ fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     bench.stop_shared();
+    let table = report::table(&bench.results.rows);
+    if arguments.only.is_empty() {
+        report::write(&arguments.document, &table)?;
+        say(&format!("{} written", arguments.document.display()));
+    } else {
+        say(&table);
+    }
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }

@@ -83,7 +83,7 @@ pub(crate) const HOUSES: &[House] = &[
             "types", "records", "protocol", "config", "disk", "storage", "client", "broker", "http",
         ],
     ),
-    house("bench", Layer::Development, &["types", "records"]),
+    house("bench", Layer::Development, &["records"]),
     house("xtask", Layer::Development, &["config"]),
 ];
 
