@@ -124,7 +124,11 @@ impl fmt::Display for TopicId {
         let mut text = [0_u8; 22];
         for (position, symbol) in text.iter_mut().enumerate() {
             let shift = 122 - 6 * position as i32;
-            let six = if shift >= 0 { bits >> shift } else { bits << -shift } & 63;
+            let six = if shift >= 0 {
+                bits >> shift
+            } else {
+                bits << -shift
+            } & 63;
             *symbol = BASE64_URL[six as usize];
         }
         f.write_str(std::str::from_utf8(&text).unwrap_or_default())
@@ -154,7 +158,11 @@ impl FromStr for TopicId {
         for (position, byte) in text.bytes().enumerate() {
             let six = BASE64_URL.iter().position(|b| *b == byte).ok_or_else(bad)? as u128;
             let shift = 122 - 6 * position as i32;
-            bits |= if shift >= 0 { six << shift } else { six >> -shift };
+            bits |= if shift >= 0 {
+                six << shift
+            } else {
+                six >> -shift
+            };
         }
         Ok(Self(bits.to_be_bytes()))
     }
@@ -175,7 +183,12 @@ mod tests {
 
     #[test]
     fn text_that_is_no_id_is_refused() {
-        for text in ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAAAAAAAAQQ"] {
+        for text in [
+            "",
+            "AAAA",
+            "AAAAAAAAAAAAAAAAAAAAA=",
+            "AAAAAAAAAAAAAAAAAAAAAQQ",
+        ] {
             assert!(text.parse::<TopicId>().is_err(), "{text}");
         }
     }

@@ -8,8 +8,6 @@ pub mod limits;
 mod name;
 mod time;
 
-pub use ids::{
-    BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId,
-};
+pub use ids::{BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId};
 pub use name::{NameError, TopicName, TopicPartition};
 pub use time::Now;

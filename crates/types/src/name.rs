@@ -59,7 +59,10 @@ impl TopicName {
 
     /// Whether this is one of the broker's own topics, which clients may read but not write.
     pub fn is_internal(&self) -> bool {
-        matches!(self.as_str(), "__consumer_offsets" | "__transaction_state" | "__share_group_state")
+        matches!(
+            self.as_str(),
+            "__consumer_offsets" | "__transaction_state" | "__share_group_state"
+        )
     }
 
     /// The name as metrics see it, where `.` and `_` are one: two topics that collide there
@@ -109,7 +112,10 @@ impl TopicPartition {
             return None;
         }
         let partition = PartitionIndex(index.parse().ok()?);
-        Some(Self { topic: TopicName::new(topic).ok()?, partition })
+        Some(Self {
+            topic: TopicName::new(topic).ok()?,
+            partition,
+        })
     }
 }
 
@@ -138,7 +144,15 @@ mod tests {
     fn a_directory_name_is_read_from_its_last_dash() {
         let parsed = TopicPartition::from_dir_name("a-b-12").map(|tp| tp.to_string());
         assert_eq!(parsed.as_deref(), Some("a-b-12"));
-        for bad in ["a", "a-", "a-x", "-1", "a-1-delete", "a--1x", "a-99999999999"] {
+        for bad in [
+            "a",
+            "a-",
+            "a-x",
+            "-1",
+            "a-1-delete",
+            "a--1x",
+            "a-99999999999",
+        ] {
             assert_eq!(TopicPartition::from_dir_name(bad), None, "{bad}");
         }
     }

@@ -13,6 +13,9 @@ use uuid::Uuid;
 use crate::metadata_store::METADATA_TOPIC;
 use crate::service::Call;
 
+/// Older versions have no place for nodes and directories.
+const NODES_FROM: i16 = 2;
+
 /// Handles the request.
 pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let request: DescribeQuorumRequest = call.decode()?;
@@ -32,7 +35,9 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     });
     let mut response = DescribeQuorumResponse::default().with_topics(topics.collect());
     let image = call.broker.metadata.image();
-    if let Some(known) = image.broker(call.broker.id) {
+    if call.version() >= NODES_FROM
+        && let Some(known) = image.broker(call.broker.id)
+    {
         let listeners = known.listeners.iter().map(|listener| {
             Listener::default()
                 .with_name(StrBytes::from_string(listener.name.to_string()))
@@ -56,12 +61,14 @@ fn quorum(call: &Call<'_>) -> PartitionData {
         .log_dirs
         .first()
         .map_or([0; 16], |dir| dir.directory_id().0);
-    let voter = ReplicaState::default()
+    let mut voter = ReplicaState::default()
         .with_replica_id(WireBroker(call.broker.id.get()))
-        .with_replica_directory_id(Uuid::from_bytes(directory))
         .with_log_end_offset(end)
         .with_last_fetch_timestamp(now_ms)
         .with_last_caught_up_timestamp(now_ms);
+    if call.version() >= NODES_FROM {
+        voter.replica_directory_id = Uuid::from_bytes(directory);
+    }
     PartitionData::default()
         .with_partition_index(0)
         .with_leader_id(WireBroker(call.broker.id.get()))

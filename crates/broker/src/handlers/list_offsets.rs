@@ -14,6 +14,8 @@ use crate::data::{Partition, PartitionError};
 use crate::handlers::errors::error_code;
 use crate::service::Call;
 
+/// Older versions have no place for the leader epoch.
+const LEADER_EPOCH_FROM: i16 = 4;
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
@@ -31,6 +33,7 @@ struct Found {
 /// Handles the request. Looking for a timestamp may read a segment, so it is done aside.
 pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let request: ListOffsetsRequest = call.decode()?;
+    let version = call.version();
     let needs_disk = |timestamp: i64| timestamp >= 0 || timestamp == MAX_TIMESTAMP;
     let aside = request
         .topics
@@ -38,12 +41,12 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
         .flat_map(|topic| &topic.partitions)
         .any(|partition| needs_disk(partition.timestamp));
     if aside {
-        return Ok(call.blocking(move |broker, _| answer(broker, &request)));
+        return Ok(call.blocking(move |broker, _| answer(broker, &request, version)));
     }
-    Ok(call.reply(&answer(call.broker, &request)))
+    Ok(call.reply(&answer(call.broker, &request, version)))
 }
 
-fn answer(broker: &Broker, request: &ListOffsetsRequest) -> ListOffsetsResponse {
+fn answer(broker: &Broker, request: &ListOffsetsRequest, version: i16) -> ListOffsetsResponse {
     let topics = request.topics.iter().map(|topic| {
         let found = broker.partitions.topic(topic.name.as_str());
         let partitions = topic.partitions.iter().map(|asked| {
@@ -57,10 +60,15 @@ fn answer(broker: &Broker, request: &ListOffsetsRequest) -> ListOffsetsResponse 
             };
             let current = LeaderEpoch(asked.current_leader_epoch);
             match look(&partition, current, asked.timestamp) {
-                Ok(found) => response
-                    .with_offset(found.offset)
-                    .with_timestamp(found.timestamp)
-                    .with_leader_epoch(found.leader_epoch.get()),
+                Ok(found) => {
+                    let mut response = response
+                        .with_offset(found.offset)
+                        .with_timestamp(found.timestamp);
+                    if version >= LEADER_EPOCH_FROM {
+                        response.leader_epoch = found.leader_epoch.get();
+                    }
+                    response
+                }
                 Err(code) => response.with_error_code(code.code()),
             }
         });

@@ -95,7 +95,7 @@ async fn a_stop_answers_who_waits_and_keeps_what_was_acknowledged() {
     let (mut reader, mut writer) = (broker.connect().await, broker.connect().await);
     writer.create("t", 2).await;
     assert_eq!(writer.produce("t", 0, "a").await, (0, 0));
-    let parked = fetch_request(1, 300, "t", &[(0, 1)]);
+    let parked = fetch_request(1, i32::MAX, "t", &[(0, 1)]);
     let id = reader.send(BY_NAME, &parked).await;
     // The record shows that the fetch in front of it was taken.
     let behind = produce_request(-1, 30_000, "t", &[(1, "b")]);
@@ -105,9 +105,25 @@ async fn a_stop_answers_who_waits_and_keeps_what_was_acknowledged() {
         writer.fetch(&seen).await.responses[0].partitions[0].high_watermark,
         1
     );
-    let (stopped, response) = tokio::join!(broker.stop(), async {
-        reader.receive::<FetchRequest>(BY_NAME, id).await
+    let (mut first, mut second) = (broker.connect().await, broker.connect().await);
+    assert_eq!(first.call(3, &join("")).await.error_code, 0);
+    let member = second.send(3, &join("")).await;
+    let behind = produce_request(-1, 30_000, "t", &[(1, "c")]);
+    second.send(9, &behind).await;
+    let seen = fetch_request(1, 30_000, "t", &[(1, 1)]);
+    assert_eq!(
+        writer.fetch(&seen).await.responses[0].partitions[0].high_watermark,
+        2
+    );
+    let (stopped, (response, joined)) = tokio::join!(broker.stop(), async {
+        let response = reader.receive::<FetchRequest>(BY_NAME, id).await;
+        (
+            response,
+            second.receive::<JoinGroupRequest>(3, member).await,
+        )
     });
+    let error = ErrorCode::from_code(joined.error_code);
+    assert_eq!(error, ErrorCode::NOT_COORDINATOR);
     assert!(stopped);
     assert_eq!(response.responses[0].partitions[0].high_watermark, 1);
     assert!(!reader.is_ended().await, "the answer of the record");
@@ -115,7 +131,7 @@ async fn a_stop_answers_who_waits_and_keeps_what_was_acknowledged() {
     let broker = start(dir.path(), &[]).await;
     let mut client = broker.connect().await;
     let all = MetadataRequest::default().with_topics(None);
-    assert_eq!(client.call(12, &all).await.topics.len(), 1);
+    assert_eq!(client.call(12, &all).await.topics.len(), 2);
     assert_eq!(client.produce("t", 0, "b").await, (0, 1));
     assert!(broker.stop().await);
 }

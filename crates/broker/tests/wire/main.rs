@@ -11,3 +11,4 @@ mod data_path;
 mod directories;
 mod limits;
 mod raw;
+mod versions;

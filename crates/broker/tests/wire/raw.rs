@@ -129,6 +129,16 @@ impl Client {
             .expect("an answer in time")
     }
 
+    /// Sends a frame as it is, length included.
+    pub(crate) async fn send_frame(&mut self, frame: &[u8]) {
+        self.stream.write_all(frame).await.expect("sent");
+    }
+
+    /// The next answer without its length; `None` if the broker ended the connection.
+    pub(crate) async fn receive_frame(&mut self) -> Option<Vec<u8>> {
+        self.frame().await.ok()
+    }
+
     /// Whether the broker ends the connection before it sends anything more.
     pub(crate) async fn is_ended(&mut self) -> bool {
         self.frame().await.is_err()
