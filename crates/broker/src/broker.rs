@@ -1,6 +1,6 @@
 //! The broker: everything that a handler may reach, and how it follows the metadata image.
 
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -13,7 +13,7 @@ use highwater_metadata::{
 use highwater_protocol::ErrorCode;
 use highwater_replication::PartitionState;
 use highwater_security::Authorizer;
-use highwater_storage::{LogDir, PartitionLog};
+use highwater_storage::{LogDir, PartitionLog, StorageError};
 use highwater_types::{BrokerId, Offset, TopicId, TopicName, TopicPartition};
 use parking_lot::Mutex;
 
@@ -24,6 +24,9 @@ use crate::data::{FetchSessions, Flusher, Partition, Partitions};
 use crate::metadata_store::{MetadataError, MetadataStore};
 use crate::metrics::Metrics;
 use crate::producer_ids::ProducerIds;
+
+/// A partition to be made, of this topic.
+type NewPartition = (TopicPartition, TopicId);
 
 type ConfigWatcher = Box<dyn Fn(&BrokerConfig) + Send + Sync>;
 
@@ -47,7 +50,9 @@ pub(crate) struct Broker {
     /// Where the next topic's first replica goes, and which log directory is next.
     placement: AtomicUsize,
     /// Partitions that the image has and the disk refused.
-    unmade: Mutex<Vec<(TopicPartition, TopicId)>>,
+    unmade: Mutex<Vec<NewPartition>>,
+    /// Whether nobody shall wait any more.
+    is_stopping: AtomicBool,
     /// Told of every change of the configuration.
     on_config: OnceLock<ConfigWatcher>,
 }
@@ -88,6 +93,7 @@ impl Broker {
             metrics: Metrics::new(),
             placement: AtomicUsize::new(0),
             unmade: Mutex::default(),
+            is_stopping: AtomicBool::new(false),
             on_config: OnceLock::new(),
         })
     }
@@ -101,6 +107,21 @@ impl Broker {
     pub(crate) fn watch_config(&self, told: impl Fn(&BrokerConfig) + Send + Sync + 'static) {
         let told = self.on_config.get_or_init(|| Box::new(told));
         told(&self.config());
+    }
+
+    /// Whether nobody shall wait any more.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+
+    /// Answers whoever waits for something that may not come for minutes: fetches get what
+    /// there is, members of groups are told to look for their coordinator.
+    pub(crate) fn end_waits(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+        for partition in self.partitions.all() {
+            partition.wake_fetches();
+        }
+        self.groups.retire();
     }
 
     /// A number that differs from call to call, to spread what is placed.
@@ -281,19 +302,54 @@ impl Broker {
         }
     }
 
-    /// Makes the directories of new partitions, all with one flush, and takes them into service.
-    pub(crate) fn create_partitions(
-        self: &Arc<Self>,
-        image: &MetadataImage,
-        new: &[(TopicPartition, TopicId)],
-    ) {
-        if new.is_empty() {
+    /// Makes the directories of new partitions, with one flush for each log directory, and takes
+    /// them into service. What the disk refuses is tried again later.
+    pub(crate) fn create_partitions(self: &Arc<Self>, image: &MetadataImage, new: &[NewPartition]) {
+        for (refused, error) in self.try_create_partitions(image, new) {
+            tracing::error!(partitions = refused.len(), %error, "cannot create partitions");
+            self.unmade.lock().extend(refused);
+        }
+    }
+
+    /// Tries again to make the partitions that the disk has refused. Blocks on the disk.
+    pub(crate) fn make_what_is_missing(self: &Arc<Self>) {
+        if self.unmade.lock().is_empty() {
             return;
         }
-        let Some(dir) = self.choose_log_dir() else {
-            tracing::error!(partitions = new.len(), "no log directory is online");
-            return;
-        };
+        // While a change is under way it is left to the next time.
+        self.metadata.while_settled(|image| {
+            let mut unmade = std::mem::take(&mut *self.unmade.lock());
+            unmade.retain(|(name, id)| {
+                let is_wanted = image.topic_by_id(*id).is_some();
+                is_wanted && self.partitions.get(name).is_none()
+            });
+            for (refused, error) in self.try_create_partitions(image, &unmade) {
+                tracing::debug!(partitions = refused.len(), %error, "still cannot create partitions");
+                self.unmade.lock().extend(refused);
+            }
+        });
+    }
+
+    fn try_create_partitions(
+        self: &Arc<Self>,
+        image: &MetadataImage,
+        new: &[NewPartition],
+    ) -> Vec<(Vec<NewPartition>, StorageError)> {
+        let mut refused = Vec::new();
+        for (dir, new) in self.spread(new) {
+            if let Err(error) = self.create_partitions_in(&dir, image, &new) {
+                refused.push((new, error));
+            }
+        }
+        refused
+    }
+
+    fn create_partitions_in(
+        self: &Arc<Self>,
+        dir: &Arc<LogDir>,
+        image: &MetadataImage,
+        new: &[NewPartition],
+    ) -> Result<(), StorageError> {
         let mut config: Option<(TopicName, Arc<TopicConfig>)> = None;
         let mut wanted = Vec::with_capacity(new.len());
         for (name, id) in new {
@@ -311,39 +367,42 @@ impl Broker {
             .iter()
             .map(|(name, id, log, _)| (name.clone(), *id, Arc::clone(log)))
             .collect();
-        match dir.create_partitions(&requests) {
-            Ok(logs) => {
-                for (log, (name, id, _, config)) in logs.into_iter().zip(wanted) {
-                    self.serve_partition(image, name, id, log, config, Offset::ZERO);
-                }
-            }
-            Err(error) => {
-                tracing::error!(partitions = new.len(), %error, "cannot create partitions");
-                self.unmade.lock().extend_from_slice(new);
-            }
+        let logs = dir.create_partitions(&requests)?;
+        for (log, (name, id, _, config)) in logs.into_iter().zip(wanted) {
+            self.serve_partition(image, name, id, log, config, Offset::ZERO);
         }
+        Ok(())
     }
 
-    /// Tries again to make the partitions that the disk has refused. Blocks on the disk.
-    pub(crate) fn make_what_is_missing(self: &Arc<Self>) {
-        if self.unmade.lock().is_empty() || self.choose_log_dir().is_none() {
-            return;
+    /// Gives each new partition to the directory that is online and holds the fewest.
+    fn spread(&self, new: &[NewPartition]) -> Vec<(Arc<LogDir>, Vec<NewPartition>)> {
+        let online: Vec<_> = self
+            .log_dirs
+            .iter()
+            .filter(|dir| !dir.is_offline())
+            .collect();
+        match online.as_slice() {
+            _ if new.is_empty() => return Vec::new(),
+            [] => tracing::error!(partitions = new.len(), "no log directory is online"),
+            // The common case needs no counting.
+            [only] => return vec![(Arc::clone(only), new.to_vec())],
+            _ => {}
         }
-        // While a change is under way it is left to the next time.
-        self.metadata.while_settled(|image| {
-            let mut unmade = std::mem::take(&mut *self.unmade.lock());
-            unmade.retain(|(name, id)| {
-                let is_wanted = image.topic_by_id(*id).is_some();
-                is_wanted && self.partitions.get(name).is_none()
-            });
-            self.create_partitions(image, &unmade);
-        });
-    }
-
-    /// The directory that is online and holds the fewest partitions.
-    fn choose_log_dir(&self) -> Option<&Arc<LogDir>> {
-        let online = self.log_dirs.iter().filter(|dir| !dir.is_offline());
-        online.min_by_key(|dir| self.partitions.count_in(dir))
+        let mut shares: Vec<_> = online
+            .into_iter()
+            .map(|dir| (self.partitions.count_in(dir), Arc::clone(dir), Vec::new()))
+            .collect();
+        for partition in new {
+            if let Some((count, _, share)) = shares.iter_mut().min_by_key(|share| share.0) {
+                *count += 1;
+                share.push(partition.clone());
+            }
+        }
+        shares.retain(|(_, _, share)| !share.is_empty());
+        shares
+            .into_iter()
+            .map(|(_, dir, share)| (dir, share))
+            .collect()
     }
 
     /// Takes a partition into service, in the role that the image gives it.

@@ -61,6 +61,13 @@ impl GroupCoordinator {
         }
     }
 
+    /// Gives up all partitions: the broker stops.
+    pub(crate) fn retire(&self) {
+        for shard in self.shards() {
+            shard.retire();
+        }
+    }
+
     /// Every shard.
     pub(crate) fn shards(&self) -> Vec<Arc<Shard>> {
         self.shards.read().values().cloned().collect()

@@ -46,6 +46,9 @@ pub enum MetadataError {
     /// The system refused.
     #[error("the metadata log cannot be read: {0}")]
     Io(#[from] std::io::Error),
+    /// The broker stops.
+    #[error("the metadata log is closed")]
+    Closed,
     /// A batch of it is damaged.
     #[error("the metadata log is damaged at offset {0}")]
     Damaged(Offset),
@@ -57,13 +60,20 @@ pub enum MetadataError {
     Apply(#[from] ApplyError),
 }
 
+/// Whether the log may grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Changes {
+    Taken,
+    Refused,
+}
+
 /// The image, and the log behind it.
 pub(crate) struct MetadataStore {
     image: ArcSwap<MetadataImage>,
     log: PartitionLog,
     /// Held from a decision until it is carried out. The ends of the log are read without it:
     /// every client that connects asks for them.
-    changing: Mutex<()>,
+    changing: Mutex<Changes>,
 }
 
 impl MetadataStore {
@@ -73,7 +83,7 @@ impl MetadataStore {
         Ok(Self {
             image: ArcSwap::from_pointee(image),
             log,
-            changing: Mutex::new(()),
+            changing: Mutex::new(Changes::Taken),
         })
     }
 
@@ -95,7 +105,10 @@ impl MetadataStore {
         decide: impl FnOnce(&MetadataImage) -> Decision<R>,
         act: impl FnOnce(&Arc<MetadataImage>, &MetadataDelta),
     ) -> Result<R, MetadataError> {
-        let _changing = self.changing.lock();
+        let changes = self.changing.lock();
+        if *changes == Changes::Refused {
+            return Err(MetadataError::Closed);
+        }
         let before = self.image.load_full();
         let decision = decide(&before);
         if decision.records.is_empty() {
@@ -119,7 +132,8 @@ impl MetadataStore {
 
     /// Writes everything down and lets go of the files.
     pub(crate) fn close(&self) -> Result<(), MetadataError> {
-        let _changing = self.changing.lock();
+        let mut changes = self.changing.lock();
+        *changes = Changes::Refused;
         self.log.close()?;
         Ok(())
     }

@@ -23,9 +23,9 @@ pub(crate) enum NoProducerId {
 }
 
 impl ProducerIds {
-    /// An id from the block at hand, if it has any left.
+    /// An id from the block at hand, if it has any left and nobody waits for the next one.
     pub(crate) fn take(&self) -> Option<ProducerId> {
-        take_from(&mut self.0.lock())
+        take_from(&mut *self.0.try_lock()?)
     }
 
     /// An id that was never given out before; blocks on the disk when a new block is needed.

@@ -193,7 +193,10 @@ impl RunningBroker {
     /// everything is flushed, and the clean-shutdown marker is written. Returns whether all of
     /// that succeeded.
     pub async fn shut_down(self, deadline: Duration) -> bool {
-        let cut_off = self.server.shut_down(deadline).await;
+        // Who waits for minutes would only be cut off at the deadline.
+        let (cut_off, ()) = tokio::join!(self.server.shut_down(deadline), async {
+            self.broker.end_waits();
+        });
         if cut_off > 0 {
             tracing::warn!(
                 connections = cut_off,
@@ -201,6 +204,7 @@ impl RunningBroker {
             );
         }
         self.timers.abort();
+        let _ = self.timers.await;
         let (broker, background) = (self.broker, self.background);
         let closed = tokio::task::spawn_blocking(move || {
             background.stop();
@@ -662,6 +666,11 @@ fn open_one(broker: &Arc<Broker>, image: &Arc<MetadataImage>, job: Job, recovery
 /// Flushes and closes everything; true if the next start may take it as clean.
 fn close(broker: &Arc<Broker>) -> bool {
     let mut clean = true;
+    // No topic is made any more, so the partitions that are here now are all.
+    if let Err(error) = broker.metadata.close() {
+        tracing::error!(%error, "the metadata log could not be closed");
+        clean = false;
+    }
     broker.flusher.close();
     for partition in broker.partitions.all() {
         if partition.log.log_dir().is_offline() {
@@ -672,10 +681,6 @@ fn close(broker: &Arc<Broker>) -> bool {
             tracing::error!(partition = %partition.name, %error, "a log could not be closed");
             clean = false;
         }
-    }
-    if let Err(error) = broker.metadata.close() {
-        tracing::error!(%error, "the metadata log could not be closed");
-        clean = false;
     }
     for dir in &broker.log_dirs {
         if let Err(error) = dir.close_clean(&high_watermarks(broker, dir)) {

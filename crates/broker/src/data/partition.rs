@@ -301,6 +301,11 @@ impl Partition {
         self.watchers.push(wait);
     }
 
+    /// Lets every fetch that waits here look again.
+    pub(crate) fn wake_fetches(&self) {
+        self.watchers.wake_all();
+    }
+
     /// Flushes what has been appended until now; called by flush threads only.
     pub(crate) fn flush(&self) {
         match self.log.flush() {

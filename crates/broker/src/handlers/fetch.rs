@@ -98,7 +98,7 @@ async fn park(plan: Plan, max_wait: Duration) -> Option<Response> {
         }
         // Between the last look and the registration something may have come.
         let attempt = plan.attempt();
-        if plan.is_satisfied(&attempt) {
+        if plan.is_satisfied(&attempt) || plan.broker.is_stopping() {
             wait.end();
             return plan.respond(attempt);
         }
