@@ -154,6 +154,7 @@ impl Bench {
         let mut control = Control::connect(address)?;
         control
             .create_topic(&name, partitions, subject.topic_configs())
+            .and_then(|()| control.await_served(&name, partitions))
             .with_context(|| broker.last_words())?;
         Ok(Topic {
             name,

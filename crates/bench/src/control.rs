@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::wire;
+use crate::wire::{self, FetchFrom};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
 const RESPONSE_BYTES_MAX: usize = 64 << 20;
@@ -82,6 +82,23 @@ impl Control {
             }
             Ok(())
         })
+    }
+
+    /// Waits until every partition of a topic is served, which comes a little after its leader
+    /// is told.
+    pub(crate) fn await_served(&mut self, topic: &str, partitions: u32) -> Result<()> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        for partition in 0..i32::try_from(partitions)? {
+            let fetch = wire::fetch(&FetchFrom {
+                topic,
+                partition,
+                offset: 0,
+                bytes_max: 1,
+                wait_ms_max: 0,
+            });
+            until(deadline, || wire::fetched(&self.call(&fetch)?))?;
+        }
+        Ok(())
     }
 
     /// Deletes a topic.
