@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use highwater_storage::CompactionLimits;
+use highwater_storage::{CompactionLimits, StorageError};
 use highwater_types::{Offset, TopicPartition};
 use parking_lot::{Condvar, Mutex};
 
@@ -213,6 +213,7 @@ fn retain(broker: &Arc<Broker>, partition: &Arc<Partition>) {
             );
         }
         Ok(_) => {}
+        Err(StorageError::Deleted(_)) => return,
         Err(error) => tracing::error!(partition = %partition.name, %error, "retention failed"),
     }
     if let Err(error) = partition.log.remove_due_files(now) {
@@ -254,7 +255,7 @@ fn compact(
             partition = %partition.name, before = done.bytes_before, after = done.bytes_after,
             clean_until = %done.clean_until, "compacted"
         ),
-        Ok(None) => {}
+        Ok(None) | Err(StorageError::Deleted(_)) => {}
         Err(error) => tracing::error!(partition = %partition.name, %error, "compaction failed"),
     }
 }

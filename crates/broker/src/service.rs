@@ -86,7 +86,7 @@ impl Call<'_> {
     }
 
     /// Does work that waits for the disk on a thread of its own, and answers when it is done.
-    pub(crate) fn blocking<M, F>(&self, work: F) -> Reply
+    pub(crate) fn blocking<M, F>(&mut self, work: F) -> Reply
     where
         M: Encodable + Send + 'static,
         F: FnOnce(&Arc<Broker>, &RequestContext) -> M + Send + 'static,
@@ -96,8 +96,13 @@ impl Call<'_> {
             self.context.clone(),
             self.responder,
         );
-        let task =
-            tokio::task::spawn_blocking(move || responder.response(&work(&broker, &context)));
+        // The work keeps what was decoded, and with it the frame.
+        let reservation = self.reservation.take();
+        let task = tokio::task::spawn_blocking(move || {
+            let done = work(&broker, &context);
+            drop(reservation);
+            responder.response(&done)
+        });
         Reply::Later(Box::pin(async move { task.await.ok().flatten() }))
     }
 }

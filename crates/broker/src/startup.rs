@@ -383,7 +383,7 @@ fn open_log_dirs(config: &BrokerConfig, cluster_id: &str) -> Result<Vec<Arc<LogD
     let options = Arc::new(StorageOptions {
         producer_id_expiration_ms: i64::try_from(config.producer_state.expiration_ms)
             .unwrap_or(i64::MAX),
-        open_files_max: open_files_max(),
+        open_files_max: open_files_max() / config.log_dirs.len().max(1),
         ..StorageOptions::default()
     });
     let disk = Arc::new(RealDisk);

@@ -28,6 +28,11 @@ use crate::service::{Call, Responder};
 
 /// Record ranges up to this size are copied into the response: `sendfile` would cost more.
 const COPIED_BYTES_MAX: usize = 16 * 1024;
+/// From so many segments on those of small ranges are let go while the rest is read: a fetch of
+/// thousands of partitions must not hold as many files open.
+const COPIED_FROM_FILES: usize = 32;
+/// Segments that one answer is sent from at most; the next fetch gets the rest.
+const FILES_MAX: usize = 256;
 const TOPIC_IDS_FROM: i16 = 13;
 
 /// A fetch, resolved.
@@ -245,9 +250,18 @@ impl Plan {
             bytes: 0,
             failed: false,
         };
+        let mut files = 0;
         for asked in &self.partitions {
-            let left = self.max_bytes.saturating_sub(attempt.bytes);
-            let answer = self.read(asked, left, attempt.bytes == 0);
+            let left = match files {
+                0..FILES_MAX => self.max_bytes.saturating_sub(attempt.bytes),
+                _ => 0,
+            };
+            let mut answer = self.read(asked, left, attempt.bytes == 0);
+            if files >= COPIED_FROM_FILES {
+                copy_small(&mut answer);
+            }
+            let is_file = |piece: &&_| matches!(piece, fetch_response::Piece::File(_));
+            files += answer.records.iter().filter(is_file).count();
             attempt.bytes += answer
                 .records
                 .iter()

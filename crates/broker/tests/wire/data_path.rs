@@ -299,3 +299,40 @@ async fn many_who_ask_for_a_topic_make_it_once() {
     assert_eq!(clients[0].0.call(2, &versions).await.error_code, 0);
     assert!(broker.stop().await);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fetch_of_many_partitions_gets_all_in_a_few_answers() {
+    const PARTITIONS: i32 = 300;
+    let dir = tempfile::tempdir().expect("a directory");
+    let broker = start(dir.path(), &[]).await;
+    let mut client = broker.connect().await;
+    client.create("t", PARTITIONS).await;
+    let large = "-".repeat(20_000);
+    let texts: Vec<_> = (0..PARTITIONS)
+        .map(|index| (index, if index % 10 == 0 { "small" } else { &large }))
+        .collect();
+    let request = produce_request(-1, 30_000, "t", &texts);
+    let response = client.call(PRODUCE, &request).await;
+    let mut appended = response.responses[0].partition_responses.iter();
+    assert!(appended.all(|partition| partition.error_code == 0));
+    let mut left: Vec<_> = (0..PARTITIONS).map(|index| (index, 0)).collect();
+    for _ in 0..3 {
+        let response = client.fetch(&fetch_request(1, 0, "t", &left)).await;
+        for partition in response
+            .responses
+            .iter()
+            .flat_map(|topic| &topic.partitions)
+        {
+            assert_eq!(partition.error_code, 0);
+            assert_eq!(partition.high_watermark, 1);
+            let len = partition.records.as_ref().map_or(0, bytes::Bytes::len);
+            if len > 0 {
+                let is_small = partition.partition_index % 10 == 0;
+                assert_eq!(is_small, len < 1000);
+                left.retain(|(index, _)| *index != partition.partition_index);
+            }
+        }
+    }
+    assert_eq!(left, []);
+    assert!(broker.stop().await);
+}
