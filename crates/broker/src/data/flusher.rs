@@ -141,8 +141,9 @@ impl Flusher {
     fn flush(&self, partition: Arc<Partition>) {
         partition.flush_state().start();
         let started = Instant::now();
-        let flushed = catch_unwind(AssertUnwindSafe(|| partition.flush()));
-        self.durations.observe(started.elapsed());
+        let flushed = catch_unwind(AssertUnwindSafe(|| {
+            partition.flush(|| self.durations.observe(started.elapsed()));
+        }));
         if flushed.is_err() {
             // Whether anything is on disk is not known, so nothing there may count any more.
             partition.log.log_dir().take_offline("a flush panicked");

@@ -306,9 +306,12 @@ impl Partition {
         self.watchers.wake_all();
     }
 
-    /// Flushes what has been appended until now; called by flush threads only.
-    pub(crate) fn flush(&self) {
-        match self.log.flush() {
+    /// Flushes what has been appended until now; called by flush threads only. `synced` hears
+    /// of the end of the fsync before anybody who waited for it does.
+    pub(crate) fn flush(&self, synced: impl FnOnce()) {
+        let flushed = self.log.flush();
+        synced();
+        match flushed {
             Ok(end) => {
                 let moved = self.replica.lock().flushed(end);
                 self.announce(moved);
