@@ -15,19 +15,20 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(120);
 const RESPONSE_BYTES_MAX: usize = 64 << 20;
 const TOPIC_EXISTS: i16 = 36;
 
-/// A blocking connection.
+/// A blocking connection, which is made again after it was lost: a broker that is about to be
+/// ready may close one.
 pub(crate) struct Control {
-    stream: TcpStream,
+    address: SocketAddr,
+    stream: Option<TcpStream>,
 }
 
 impl Control {
     /// Connects once.
     pub(crate) fn connect(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-        stream.set_write_timeout(Some(ANSWER_WITHIN))?;
-        Ok(Self { stream })
+        Ok(Self {
+            address,
+            stream: Some(connected(address)?),
+        })
     }
 
     /// Connects as soon as somebody listens.
@@ -37,15 +38,20 @@ impl Control {
 
     /// One request and its response.
     pub(crate) fn call(&mut self, frame: &[u8]) -> Result<Vec<u8>> {
-        self.stream.write_all(frame)?;
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => connected(self.address)?,
+        };
+        stream.write_all(frame)?;
         let mut len = [0; 4];
-        self.stream.read_exact(&mut len)?;
+        stream.read_exact(&mut len)?;
         let len = u32::from_be_bytes(len) as usize;
         if len > RESPONSE_BYTES_MAX {
             bail!("a response of {len} bytes");
         }
         let mut response = vec![0; len];
-        self.stream.read_exact(&mut response)?;
+        stream.read_exact(&mut response)?;
+        self.stream = Some(stream);
         Ok(response)
     }
 
@@ -108,6 +114,14 @@ impl Control {
             error => bail!("deletion of {topic} was refused with code {error}"),
         }
     }
+}
+
+fn connected(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    stream.set_write_timeout(Some(ANSWER_WITHIN))?;
+    Ok(stream)
 }
 
 /// Tries until it works, as a client would who waits for a broker.
