@@ -226,3 +226,6 @@ fn replay(log: &PartitionLog) -> Result<MetadataImage, MetadataError> {
     }
     Ok(image)
 }
+
+#[cfg(test)]
+mod tests;
