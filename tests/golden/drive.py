@@ -65,12 +65,22 @@ def kafka_python(bootstrap):
     resource = model.ConfigResource(model.ConfigResourceType.TOPIC, topic)
     changed = model.ConfigResource(
         model.ConfigResourceType.TOPIC, topic, configs={"retention.ms": "7200000"})
+    acl = model.ACL(
+        "User:golden", "*", model.ACLOperation.READ, model.ACLPermissionType.ALLOW,
+        model.ResourcePattern(model.ResourceType.TOPIC, topic))
+    acls = model.ACLFilter(
+        None, None, model.ACLOperation.ANY, model.ACLPermissionType.ANY,
+        model.ResourcePatternFilter(
+            model.ResourceType.TOPIC, topic, model.ACLResourcePatternType.MATCH))
     calls = {
         "topics": admin.list_topics,
         "describe": lambda: admin.describe_topics([topic]),
         "cluster": admin.describe_cluster,
         "configs": lambda: admin.describe_configs([resource]),
         "alter": lambda: admin.alter_configs([changed]),
+        "create acls": lambda: admin.create_acls([acl]),
+        "describe acls": lambda: admin.describe_acls(acls),
+        "delete acls": lambda: admin.delete_acls([acls]),
         "log dirs": admin.describe_log_dirs,
         "records": lambda: admin.delete_records({partition: 1}),
         "elect": lambda: admin.elect_leaders(0, [partition]),
@@ -145,6 +155,12 @@ def confluent(bootstrap):
         incremental_operation=model.AlterConfigOpType.SET))
     replaced = model.ConfigResource(
         model.ResourceType.TOPIC, topic, set_config={"retention.ms": "1"})
+    acl = model.AclBinding(
+        model.ResourceType.TOPIC, topic, model.ResourcePatternType.LITERAL, "User:golden", "*",
+        model.AclOperation.READ, model.AclPermissionType.ALLOW)
+    acls = model.AclBindingFilter(
+        model.ResourceType.TOPIC, topic, model.ResourcePatternType.MATCH, None, None,
+        model.AclOperation.ANY, model.AclPermissionType.ANY)
     calls = {
         "topics": lambda: admin.list_topics(timeout=10),
         "describe": lambda: wait(admin.describe_topics(ck.TopicCollection([topic]))),
@@ -152,6 +168,9 @@ def confluent(bootstrap):
         "configs": lambda: wait(admin.describe_configs([resource])),
         "incremental": lambda: wait(admin.incremental_alter_configs([changed])),
         "alter": lambda: wait(admin.alter_configs([replaced])),
+        "create acls": lambda: wait(admin.create_acls([acl])),
+        "describe acls": lambda: wait(admin.describe_acls(acls)),
+        "delete acls": lambda: wait(admin.delete_acls([acls])),
         "offsets": lambda: wait(admin.list_offsets({partition: model.OffsetSpec.latest()})),
         "elect": lambda: wait(admin.elect_leaders(ck.ElectionType.PREFERRED, [partition])),
         "records": lambda: wait(admin.delete_records([ck.TopicPartition(topic, 0, 1)])),
@@ -256,6 +275,9 @@ def java(bootstrap):
         kafka.admin.ConfigCommand {server} --alter --entity-type clients --entity-name golden --add-config producer_byte_rate=100000000
         kafka.admin.ConfigCommand {server} --describe --entity-type clients --entity-name golden
         kafka.admin.ConfigCommand {server} --describe --entity-type client-metrics
+        {tools}AclCommand {server} --list --topic {topic}
+        {tools}AclCommand {server} --add --allow-principal User:golden --operation Read --topic {topic}
+        {tools}AclCommand {server} --remove --allow-principal User:golden --operation Read --topic {topic} --force
         {tools}DeleteRecordsCommand {server} --offset-json-file /tmp/golden-delete.json
         {tools}LogDirsCommand {server} --describe --topic-list {topic}
         {tools}LeaderElectionCommand {server} --election-type preferred --path-to-json-file /tmp/golden-elect.json

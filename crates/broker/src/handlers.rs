@@ -1,5 +1,6 @@
 //! One file per API; the table that leads from a request to its handler.
 
+mod acls;
 mod alter_client_quotas;
 pub(crate) mod api_versions;
 mod append;
@@ -65,6 +66,9 @@ pub(crate) fn dispatch(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
 
 fn dispatch_admin(api: ApiKey, call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     match api {
+        ApiKey::DescribeAcls => acls::describe(call),
+        ApiKey::CreateAcls => acls::create(call),
+        ApiKey::DeleteAcls => acls::delete(call),
         ApiKey::CreateTopics => create_topics::handle(call),
         ApiKey::DeleteTopics => delete_topics::handle(call),
         ApiKey::CreatePartitions => create_partitions::handle(call),

@@ -38,6 +38,7 @@ served_requests! {
     JoinGroupRequest HeartbeatRequest LeaveGroupRequest SyncGroupRequest DescribeGroupsRequest
     ListGroupsRequest ApiVersionsRequest CreateTopicsRequest DeleteTopicsRequest
     DeleteRecordsRequest InitProducerIdRequest OffsetForLeaderEpochRequest
+    DescribeAclsRequest CreateAclsRequest DeleteAclsRequest
     DescribeConfigsRequest AlterConfigsRequest DescribeLogDirsRequest CreatePartitionsRequest
     DeleteGroupsRequest ElectLeadersRequest IncrementalAlterConfigsRequest
     AlterPartitionReassignmentsRequest ListPartitionReassignmentsRequest OffsetDeleteRequest
@@ -107,8 +108,9 @@ macro_rules! with_request_type {
             16 ListGroupsRequest 18 ApiVersionsRequest
             19 CreateTopicsRequest 20 DeleteTopicsRequest
             21 DeleteRecordsRequest 22 InitProducerIdRequest
-            23 OffsetForLeaderEpochRequest 32 DescribeConfigsRequest
-            33 AlterConfigsRequest 35 DescribeLogDirsRequest
+            23 OffsetForLeaderEpochRequest 29 DescribeAclsRequest
+            30 CreateAclsRequest 31 DeleteAclsRequest
+            32 DescribeConfigsRequest 33 AlterConfigsRequest 35 DescribeLogDirsRequest
             37 CreatePartitionsRequest 42 DeleteGroupsRequest
             43 ElectLeadersRequest 44 IncrementalAlterConfigsRequest
             45 AlterPartitionReassignmentsRequest 46 ListPartitionReassignmentsRequest

@@ -189,6 +189,28 @@ pub(super) static RESPONSES: &[Schema] = &[
         "throttle_time_ms:i32; topics:[name:s; partitions:[partition_index:i32; \
          error_code:i16]]",
     ),
+    // DescribeAcls
+    flexible(
+        29,
+        2,
+        "throttle_time_ms:i32; error_code:i16; error_message:s?; resources:[resource_type:i8; \
+         resource_name:s; pattern_type:i8; acls:[principal:s; host:s; operation:i8; \
+         permission_type:i8]]",
+    ),
+    // CreateAcls
+    flexible(
+        30,
+        2,
+        "throttle_time_ms:i32; results:[error_code:i16; error_message:s?]",
+    ),
+    // DeleteAcls
+    flexible(
+        31,
+        2,
+        "throttle_time_ms:i32; filter_results:[error_code:i16; error_message:s?; \
+         matching_acls:[error_code:i16; error_message:s?; resource_type:i8; resource_name:s; \
+         pattern_type:i8; principal:s; host:s; operation:i8; permission_type:i8]]",
+    ),
     // DescribeConfigs
     flexible(
         32,

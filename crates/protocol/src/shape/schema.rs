@@ -151,6 +151,27 @@ pub(super) static REQUESTS: &[Schema] = &[
         "replica_id:i32 3+; topics:[topic:s; partitions:[partition:i32; \
          current_leader_epoch:i32; leader_epoch:i32]]",
     ),
+    // DescribeAcls
+    flexible(
+        29,
+        2,
+        "resource_type_filter:i8; resource_name_filter:s?; pattern_type_filter:i8; \
+         principal_filter:s?; host_filter:s?; operation:i8; permission_type:i8",
+    ),
+    // CreateAcls
+    flexible(
+        30,
+        2,
+        "creations:[resource_type:i8; resource_name:s; resource_pattern_type:i8; principal:s; \
+         host:s; operation:i8; permission_type:i8]",
+    ),
+    // DeleteAcls
+    flexible(
+        31,
+        2,
+        "filters:[resource_type_filter:i8; resource_name_filter:s?; pattern_type_filter:i8; \
+         principal_filter:s?; host_filter:s?; operation:i8; permission_type:i8]",
+    ),
     // DescribeConfigs
     flexible(
         32,
