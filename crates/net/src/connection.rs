@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use tokio::net::TcpStream;
 
-use crate::inbound::{Inbound, InboundError, Reader};
+use crate::inbound::{Inbound, InboundError, Progress, Reader};
 use crate::outbound::Writer;
 use crate::registry::{Order, Registry, Shared};
 use crate::{NetConfig, Reply, Response, Service};
@@ -50,6 +50,7 @@ pub(crate) struct Connection<S: Service> {
     pub(crate) service: Arc<S>,
     state: S::Connection,
     reader: Reader,
+    progress: Progress,
     writer: Writer,
     pending: FuturesOrdered<Pending>,
     /// Bytes of each pending answer that is ready and stands behind one that is not.
@@ -76,6 +77,7 @@ impl<S: Service> Connection<S> {
             service,
             state,
             reader: Reader::new(budget, config.request_bytes_max),
+            progress: Progress::default(),
             writer: Writer::default(),
             pending: FuturesOrdered::new(),
             ready_behind: VecDeque::new(),
@@ -190,6 +192,9 @@ impl<S: Service> Connection<S> {
             return Turn::End;
         }
         held_back |= !self.may_read();
+        if self.progress.has_moved(self.reader.begun_bytes()) {
+            self.shared.frame_open(now_ms, false);
+        }
         self.shared
             .frame_open(now_ms, self.reader.is_mid_frame() && self.may_read());
         self.shared.set_busy(!self.pending.is_empty());

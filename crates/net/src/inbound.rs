@@ -16,6 +16,26 @@ const READ_BYTES_MIN: usize = 8 * 1024;
 /// Largest first read of a frame; a larger frame grows as its bytes arrive.
 const READ_BYTES_MAX: usize = 256 * 1024;
 
+/// A frame whose sender has sent so much more of it is in time again, so that a large one may
+/// come over a thin line.
+const PROGRESS_BYTES: usize = 64 * 1024;
+
+/// How far the frame has come that is being read.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    steps: usize,
+}
+
+impl Progress {
+    /// Whether enough has come since this was last so.
+    pub(crate) fn has_moved(&mut self, begun_bytes: usize) -> bool {
+        let steps = begun_bytes / PROGRESS_BYTES;
+        let moved = steps > self.steps;
+        self.steps = steps;
+        moved
+    }
+}
+
 /// What the reader found.
 pub(crate) enum Inbound {
     /// A whole frame.
@@ -55,6 +75,11 @@ impl Reader {
     /// Whether a frame has begun and is not whole.
     pub(crate) fn is_mid_frame(&self) -> bool {
         !self.buffer.is_empty()
+    }
+
+    /// Bytes of a frame that is not whole yet.
+    pub(crate) fn begun_bytes(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Length of the frame at the start of the buffer, once its four bytes are there.
@@ -153,5 +178,29 @@ impl Reader {
             self.held.shrink_to(0);
         }
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_in_time_as_long_as_it_grows_by_enough() {
+        let mut progress = Progress::default();
+        let came = [
+            (1, false),
+            (60_000, false),
+            (70_000, true),
+            (130_000, false),
+            (200_000, true),
+            // The next frame.
+            (100, false),
+            (70_000, true),
+            (70_001, false),
+        ];
+        for (bytes, moved) in came {
+            assert_eq!(progress.has_moved(bytes), moved, "{bytes}");
+        }
     }
 }

@@ -37,7 +37,8 @@ pub struct NetConfig {
     /// A connection on which nothing happens for this long is closed
     /// (`connections.max.idle.ms`).
     pub idle_ms_max: u64,
-    /// A frame that has begun must be whole within this time, or its sender is cut off.
+    /// A frame that has begun must be whole, or have come a good deal further, within this
+    /// time, or its sender is cut off.
     pub frame_ms_max: u64,
     /// A response that the peer does not take within this time ends the connection.
     pub stalled_write_ms_max: u64,
