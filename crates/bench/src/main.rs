@@ -142,7 +142,8 @@ fn run(arguments: &Arguments) -> Result<()> {
     driver::sharpen_timers();
     running::end_all_when_interrupted()?;
     let mut failed = Vec::new();
-    for work in arguments.chosen()? {
+    let chosen = arguments.chosen()?;
+    for work in &chosen {
         if bench.results.has(work.name) && !arguments.fresh && arguments.only.is_empty() {
             say(&format!("{} is done; --fresh measures it again", work.name));
             continue;
@@ -158,7 +159,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     bench.stop_shared();
-    let table = report::table(&bench.results.rows);
+    let table = report::table(&bench.results.rows, &chosen);
     if arguments.only.is_empty() {
         report::write(&arguments.document, &table)?;
         say(&format!("{} written", arguments.document.display()));

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     record::{DONE, Row},
     targets::{Against, Reach, TARGETS, Target},
-    works::WORKS,
+    works::Work,
 };
 
 /// Between these lines the document is written by the program.
@@ -58,11 +58,11 @@ pub(crate) fn write(document: &Path, table: &str) -> Result<()> {
     fs::write(document, written).with_context(|| format!("cannot write {}", document.display()))
 }
 
-/// Everything that was found.
-pub(crate) fn table(rows: &[Row]) -> String {
+/// What was found for some works.
+pub(crate) fn table(rows: &[Row], works: &[&Work]) -> String {
     let mut text = machine();
-    text.push_str(&reached(rows));
-    for work in WORKS {
+    text.push_str(&reached(rows, works));
+    for work in works {
         let found: Vec<_> = rows
             .iter()
             .filter(|row| row.work == work.name && row.subject != DONE)
@@ -150,12 +150,13 @@ fn of_work(rows: &[&Row]) -> String {
     text
 }
 
-fn reached(rows: &[Row]) -> String {
+fn reached(rows: &[Row], works: &[&Work]) -> String {
     let mut text = String::from(
         "\n### What is to be reached\n\n| work | who | value | compared with | found | wanted | \
          |\n|---|---|---|---|---:|---:|---|\n",
     );
-    for target in TARGETS {
+    let asked = |target: &&Target| works.iter().any(|work| work.name == target.work);
+    for target in TARGETS.iter().filter(asked) {
         let heading = COLUMNS.iter().find(|(name, _)| *name == target.metric);
         let value = heading.map_or(target.metric, |(_, heading)| heading);
         let (against, sign) = match target.against {
@@ -244,7 +245,7 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Metrics;
+    use crate::{record::Metrics, works::WORKS};
 
     fn row(work: &str, subject: &str, round: u32, metric: &str, value: f64) -> Row {
         Row {

@@ -6,6 +6,7 @@ use std::{
     process::exit,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
+    time::Duration,
 };
 
 use anyhow::Result;
@@ -14,6 +15,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Exit code of a program that a signal ended.
 const INTERRUPTED: i32 = 130;
+
+const REMOVALS_MAX: u32 = 100;
+const BETWEEN_REMOVALS: Duration = Duration::from_millis(20);
 
 /// Folders of brokers, with the processes that work in them.
 static RUNNING: Mutex<Vec<(PathBuf, Vec<u32>)>> = Mutex::new(Vec::new());
@@ -72,6 +76,16 @@ fn end_all() {
                 kill_process(pid, Signal::KILL).ok();
             }
         }
-        fs::remove_dir_all(&folder).ok();
+        remove(&folder);
+    }
+}
+
+/// Removes a folder in which processes may just be ending.
+fn remove(folder: &Path) {
+    for _ in 0..REMOVALS_MAX {
+        if fs::remove_dir_all(folder).is_ok() || !folder.exists() {
+            return;
+        }
+        thread::sleep(BETWEEN_REMOVALS);
     }
 }
