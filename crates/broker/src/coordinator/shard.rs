@@ -34,14 +34,17 @@ enum ShardError {
 /// How long a shard whose log could not be read is left alone.
 const RETRY_LOAD_MS: u64 = 5_000;
 
+/// Shortest time from one loading to the next.
+const RELOAD_MS_MIN: u64 = 1_000;
+
 /// Where a shard stands.
 enum Phase {
     /// Its log is being read.
     Loading,
     /// It answers.
     Ready,
-    /// Its log cannot be read. What passes by itself, as a lack of file descriptors, shall not
-    /// last until a restart, so it is tried again from then on.
+    /// Its log cannot be read or written. What passes by itself, as a full disk or a lack of
+    /// file descriptors, shall not last until a restart, so it is loaded again at that time.
     Failed { retry_at_ms: u64 },
     /// Its partition has been deleted.
     Retired,
@@ -52,6 +55,7 @@ pub(super) struct State {
     phase: Phase,
     waiters: HashMap<Waiter, oneshot::Sender<Answer>>,
     next_waiter: u64,
+    loaded_ms: u64,
     /// The deadline for which the timer task was last told to wake.
     armed_ms: Option<u64>,
 }
@@ -72,6 +76,7 @@ impl Shard {
                 phase: Phase::Loading,
                 waiters: HashMap::new(),
                 next_waiter: 0,
+                loaded_ms: 0,
                 armed_ms: None,
             }),
             earlier_deadline: AtomicBool::new(false),
@@ -104,6 +109,7 @@ impl Shard {
         if matches!(state.phase, Phase::Retired) {
             return;
         }
+        state.loaded_ms = broker.clock.now().mono_ms;
         match loaded {
             Ok(records) => {
                 machine.loaded(broker.clock.now());
@@ -150,7 +156,8 @@ impl Shard {
         // the timers spinning.
         state.armed_ms = match state.phase {
             Phase::Ready => state.machine.next_deadline_ms(),
-            _ => None,
+            Phase::Failed { retry_at_ms } => Some(retry_at_ms),
+            Phase::Loading | Phase::Retired => None,
         };
         state.armed_ms
     }
@@ -174,10 +181,6 @@ impl Shard {
         match state.phase {
             Phase::Ready => {}
             Phase::Loading => return Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
-            Phase::Failed { retry_at_ms } if broker.clock.now().mono_ms >= retry_at_ms => {
-                self.start_over(broker, &mut state);
-                return Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
-            }
             Phase::Failed { .. } => return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
             Phase::Retired => return Err(ErrorCode::NOT_COORDINATOR),
         }
@@ -206,9 +209,15 @@ impl Shard {
     /// Lets time pass.
     pub(super) fn tick(self: &Arc<Self>, broker: &Arc<Broker>, now: Now) {
         let mut state = self.state.lock();
-        if matches!(state.phase, Phase::Ready) {
-            let output = state.machine.tick(now);
-            self.carry_out(broker, &mut state, now, output);
+        match state.phase {
+            Phase::Ready => {
+                let output = state.machine.tick(now);
+                self.carry_out(broker, &mut state, now, output);
+            }
+            Phase::Failed { retry_at_ms } if now.mono_ms >= retry_at_ms => {
+                self.load_again(broker, &mut state);
+            }
+            Phase::Failed { .. } | Phase::Loading | Phase::Retired => {}
         }
     }
 
@@ -300,9 +309,24 @@ impl Shard {
         for (_, sender) in state.waiters.drain() {
             let _ = sender.send(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE));
         }
+        // A disk that stays full must not have the whole log read for every request.
+        let now_ms = broker.clock.now().mono_ms;
+        let retry_at_ms = state.loaded_ms + RELOAD_MS_MIN;
+        if now_ms < retry_at_ms {
+            state.phase = Phase::Failed { retry_at_ms };
+            broker.groups.rearm.notify_one();
+        } else {
+            self.load_again(broker, state);
+        }
+    }
+
+    fn load_again(self: &Arc<Self>, broker: &Arc<Broker>, state: &mut State) {
         state.phase = Phase::Loading;
         let (shard, broker) = (Arc::clone(self), Arc::clone(broker));
-        tokio::task::spawn_blocking(move || shard.load(&broker));
+        tokio::task::spawn_blocking(move || {
+            shard.load(&broker);
+            broker.groups.rearm.notify_one();
+        });
     }
 }
 
@@ -351,3 +375,6 @@ fn log_notice(notice: &Notice) {
         other => tracing::debug!(notice = ?other, "groups"),
     }
 }
+
+#[cfg(test)]
+mod tests;

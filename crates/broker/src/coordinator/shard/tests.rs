@@ -1,0 +1,186 @@
+//! Groups on a disk whose faults the test orders.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use highwater_config::Layers;
+use highwater_disk::{Disk, FaultyDisk};
+use highwater_groups::{
+    CommitOffsetsRequest, CommitPartition, CommitTopic, FetchOffsetsRequest, GroupId, MemberId,
+};
+use highwater_metadata::{
+    BrokerRegistration, BrokerState, ClusterRecord, Decision, MetadataImage, MetadataRecord,
+};
+use highwater_security::AllowAll;
+use highwater_storage::{LogConfig, LogDir, NodeIdentity, StorageOptions};
+use highwater_types::{BrokerId, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
+
+use super::*;
+use crate::broker::Parts;
+use crate::clock::Clock;
+use crate::coordinator::GroupCoordinator;
+use crate::metadata_store::MetadataStore;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn broker_on(disk: &FaultyDisk) -> Arc<Broker> {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let clock = Clock::new();
+    let settings = Layers::new().argument("offsets.topic.num.partitions=1");
+    let node = settings.finish().unwrap();
+    let typed = node.broker().unwrap();
+    let id = typed.node_id();
+    let identity = NodeIdentity {
+        cluster_id: "c".to_owned(),
+        node_id: id.get(),
+        directory_id: TopicId([9; 16]),
+    };
+    let options = Arc::new(StorageOptions::default());
+    let dir = LogDir::open(disk, Path::new("/data"), &identity, options).unwrap();
+    let name = TopicPartition::from_dir_name("__cluster_metadata-0").unwrap();
+    let log = dir.create_partition(&name, TopicId([1; 16]), Arc::new(LogConfig::default()));
+    let metadata = MetadataStore::open(log.unwrap()).unwrap();
+    let decide = |_: &MetadataImage| Decision {
+        records: vec![cluster(), registration(id)],
+        response: (),
+    };
+    metadata.submit(clock.now(), decide, |_, _| {}).unwrap();
+    Broker::new(Parts {
+        id,
+        cluster_id: "c".to_owned(),
+        clock,
+        node,
+        typed,
+        log_dirs: vec![dir],
+        metadata,
+        authorizer: Box::new(AllowAll),
+    })
+}
+
+fn cluster() -> MetadataRecord {
+    MetadataRecord::Cluster(ClusterRecord {
+        cluster_id: "c".into(),
+        format_version: 1,
+    })
+}
+
+fn registration(id: BrokerId) -> MetadataRecord {
+    MetadataRecord::RegisterBroker(BrokerRegistration {
+        id,
+        incarnation: [5; 16],
+        broker_epoch: 1,
+        rack: None,
+        state: BrokerState::Active,
+        listeners: Vec::new(),
+        features: Vec::new(),
+        log_dirs: Vec::new(),
+    })
+}
+
+async fn commit(broker: &Arc<Broker>, offset: i64) -> Result<Reply, ErrorCode> {
+    let partition = CommitPartition {
+        partition: PartitionIndex(0),
+        offset: Offset(offset),
+        leader_epoch: None,
+        metadata: None,
+    };
+    let topic = CommitTopic {
+        topic: TopicName::new("t").unwrap(),
+        topic_id: None,
+        partitions: vec![partition],
+    };
+    let request = Request::CommitOffsets(CommitOffsetsRequest {
+        group_id: GroupId::from("g"),
+        member_id: MemberId::from(""),
+        group_instance_id: None,
+        generation: -1,
+        retention_ms: None,
+        topics: vec![topic],
+    });
+    broker.groups.call(broker, "g", request).await
+}
+
+async fn committed(broker: &Arc<Broker>) -> Option<i64> {
+    let request = Request::FetchOffsets(FetchOffsetsRequest {
+        group_id: GroupId::from("g"),
+        topics: None,
+        require_stable: false,
+    });
+    match broker.groups.call(broker, "g", request).await {
+        Ok(Reply::FetchOffsets(topics)) => {
+            let found = topics.first()?.partitions.first()?.1.as_ref()?;
+            Some(found.offset.get())
+        }
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_turns_commits_away_and_forgets_none() {
+    let disk = FaultyDisk::new();
+    let broker = broker_on(&disk);
+    let timers = tokio::spawn(GroupCoordinator::run_timers(Arc::clone(&broker)));
+    assert!(commit(&broker, 1).await.is_ok());
+    disk.set_capacity_bytes(Some(0));
+    let refused = commit(&broker, 2).await.err();
+    assert_eq!(refused, Some(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+    disk.set_capacity_bytes(None);
+    let deadline = Instant::now() + PATIENCE;
+    while broker
+        .groups
+        .shards()
+        .iter()
+        .any(|shard| shard.obstacle().is_some())
+    {
+        assert!(Instant::now() < deadline, "the shard is not loaded again");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(committed(&broker).await, Some(1));
+    assert!(commit(&broker, 3).await.is_ok());
+    assert_eq!(committed(&broker).await, Some(3));
+    timers.abort();
+    broker.flusher.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_stays_full_is_not_read_for_every_commit() {
+    let disk = FaultyDisk::new();
+    let broker = broker_on(&disk);
+    assert!(commit(&broker, 1).await.is_ok());
+    disk.set_capacity_bytes(Some(0));
+    let started = Instant::now();
+    while commit(&broker, 2).await != Err(ErrorCode::COORDINATOR_NOT_AVAILABLE) {
+        assert!(started.elapsed() < PATIENCE);
+    }
+    let shards = broker.groups.shards();
+    let shard = shards.first().unwrap();
+    // Nobody rings the timers here, so a shard that waits for its time stays as it is.
+    let is_waiting = matches!(shard.state.lock().phase, Phase::Failed { .. });
+    let is_late = started.elapsed() >= Duration::from_millis(RELOAD_MS_MIN / 2);
+    assert!(is_waiting || is_late, "it was loaded again at once");
+    broker.flusher.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_flush_takes_back_the_answer_and_keeps_the_timers_quiet() {
+    let disk = FaultyDisk::new();
+    let broker = broker_on(&disk);
+    assert!(commit(&broker, 1).await.is_ok());
+    disk.fail_syncs_of(Some("__consumer_offsets"));
+    let refused = commit(&broker, 2).await.err();
+    assert_eq!(refused, Some(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+    assert!(broker.log_dirs[0].is_offline());
+    assert!(commit(&broker, 3).await.is_err());
+    for shard in broker.groups.shards() {
+        let now_ms = broker.clock.now().mono_ms;
+        let phase_is_ready = matches!(shard.state.lock().phase, Phase::Ready);
+        assert!(phase_is_ready || shard.arm().is_none_or(|due| due > now_ms));
+        shard.retire();
+        assert_eq!(shard.arm(), None);
+        assert_eq!(
+            commit(&broker, 4).await.err(),
+            Some(ErrorCode::NOT_COORDINATOR)
+        );
+    }
+    broker.flusher.close();
+}
