@@ -113,10 +113,12 @@ pub(crate) fn append_produced(job: AppendJob<'_>) -> Result<AppendDone, AppendFa
         .with_borrow_mut(|scratch| validate_partition_data(data, &rules, scratch))
         .map_err(|error| refuse(&job, &partition, &error))?;
     let header = *verdict.header();
-    if header.attributes.is_transactional() && !job.transactional {
-        return Err(AppendFailure::plain(
-            ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-        ));
+    if header.attributes.is_transactional() {
+        // No coordinator could ever end it, and an open transaction holds compaction up.
+        return Err(AppendFailure::plain(match job.transactional {
+            true => ErrorCode::INVALID_TXN_STATE,
+            false => ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        }));
     }
     if header.attributes.compression() == Some(Compression::Zstd) && job.version < ZSTD_FROM {
         return Err(AppendFailure::plain(

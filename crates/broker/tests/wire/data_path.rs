@@ -1,7 +1,6 @@
 //! Producing and fetching over the wire: what is parked, what fails in part, what is deleted
 //! meanwhile.
 
-use highwater_protocol::ErrorCode;
 use highwater_protocol::messages::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsTopic,
 };
@@ -9,9 +8,13 @@ use highwater_protocol::messages::fetch_request::ForgottenTopic;
 use highwater_protocol::messages::metadata_request::MetadataRequestTopic;
 use highwater_protocol::messages::{
     ApiVersionsRequest, DeleteRecordsRequest, FetchRequest, MetadataRequest, ProduceRequest,
+    TransactionalId,
 };
+use highwater_protocol::{ErrorCode, StrBytes};
+use highwater_records::{BatchProducer, BatchSpec};
+use highwater_types::{ProducerEpoch, ProducerId};
 
-use crate::raw::{BY_NAME, Client, fetch_request, name, produce_request, start};
+use crate::raw::{BY_NAME, Client, batch_of, fetch_request, name, produce_request, start};
 
 const PRODUCE: i16 = 9;
 
@@ -334,5 +337,37 @@ async fn a_fetch_of_many_partitions_gets_all_in_a_few_answers() {
         }
     }
     assert_eq!(left, []);
+    assert!(broker.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_nobody_could_end_is_not_begun() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let broker = start(dir.path(), &[]).await;
+    let mut client = broker.connect().await;
+    client.create("t", 1).await;
+    let spec = BatchSpec {
+        transactional: true,
+        producer: BatchProducer {
+            id: ProducerId(7),
+            epoch: ProducerEpoch(0),
+            base_sequence: 0,
+        },
+        ..BatchSpec::default()
+    };
+    for (id, expected) in [
+        (Some("tx"), ErrorCode::INVALID_TXN_STATE),
+        (None, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
+    ] {
+        let mut request = produce_request(-1, 30_000, "t", &[(0, "")]);
+        request.transactional_id =
+            id.map(|id| TransactionalId(StrBytes::from_string(id.to_owned())));
+        let records = Some(batch_of(spec.clone(), "a"));
+        request.topic_data[0].partition_data[0].records = records;
+        let response = client.call(PRODUCE, &request).await;
+        let error = response.responses[0].partition_responses[0].error_code;
+        assert_eq!(ErrorCode::from_code(error), expected);
+    }
+    assert_eq!(client.produce("t", 0, "b").await, (0, 0));
     assert!(broker.stop().await);
 }

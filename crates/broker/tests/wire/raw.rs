@@ -189,8 +189,12 @@ pub(crate) fn name(text: &str) -> TopicName {
     TopicName(StrBytes::from_string(text.to_owned()))
 }
 
-pub(crate) fn batch(text: &str) -> Bytes {
-    let mut builder = RecordBatchBuilder::new(BatchSpec::default());
+fn batch(text: &str) -> Bytes {
+    batch_of(BatchSpec::default(), text)
+}
+
+pub(crate) fn batch_of(spec: BatchSpec, text: &str) -> Bytes {
+    let mut builder = RecordBatchBuilder::new(spec);
     let now_ms = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as i64);
