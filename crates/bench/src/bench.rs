@@ -165,7 +165,8 @@ impl Bench {
         })
     }
 
-    /// Measures subjects in turns. A turn gets `None` for its round while it only warms up.
+    /// Measures subjects in turns, each turn for a time that it is told. Kafka has one before
+    /// all others that does not count.
     pub(crate) fn turns(
         &mut self,
         work: &str,

@@ -14,9 +14,6 @@ use crate::{
 const PARTITIONS: u32 = 6;
 const CONNECTIONS: usize = 50;
 
-/// A quantile of one in a thousand needs some thousands.
-const TURNS_PER_TURN: u32 = 2;
-
 const SUBJECTS: [Subject; 3] = [
     Subject::Highwater,
     Subject::HighwaterReplicated,
@@ -61,7 +58,8 @@ fn run(bench: &mut Bench, work: &str, load: &Load) -> Result<()> {
     bench.turns(work, &SUBJECTS, |bench, subject, duration| {
         let topic = bench.topic(subject, PARTITIONS)?;
         settle(0);
-        turn(&topic, load, duration * TURNS_PER_TURN)
+        // Rare latencies need a longer turn.
+        turn(&topic, load, duration + bench.bounds.turn)
     })
 }
 
