@@ -44,6 +44,8 @@ struct Due {
     compaction_ms: u64,
     expiry_ms: u64,
     flush_ms: u64,
+    /// Whether noting what is flushed failed the last time.
+    is_noting_broken: bool,
 }
 
 impl Background {
@@ -88,6 +90,7 @@ fn run(broker: &Arc<Broker>, stop: &Stop, every: Duration, step: Step) {
         compaction_ms: start_ms + config.cleaner.backoff_ms,
         expiry_ms: start_ms + config.producer_state.expiration_check_interval_ms,
         flush_ms: start_ms + 1000,
+        is_noting_broken: false,
     };
     drop(config);
     loop {
@@ -112,7 +115,7 @@ fn is_due(at_ms: &mut u64, now_ms: u64, every_ms: u64) -> bool {
 }
 
 fn note_step(broker: &Arc<Broker>, due: &mut Due, _: &Stop) {
-    persist_flushed_ends(broker);
+    persist_flushed_ends(broker, due);
     let config = broker.config();
     let now_ms = broker.clock.now().mono_ms;
     let checkpoints_every = config.replication.high_watermark_checkpoint_interval_ms;
@@ -163,12 +166,18 @@ fn each(broker: &Broker, stop: &Stop, mut job: impl FnMut(&Arc<Partition>)) {
     }
 }
 
-fn persist_flushed_ends(broker: &Broker) {
+fn persist_flushed_ends(broker: &Broker, due: &mut Due) {
+    let mut failed = false;
     for dir in broker.log_dirs.iter().filter(|dir| !dir.is_offline()) {
         if let Err(error) = dir.persist_flushed_ends() {
-            tracing::error!(dir = %dir.path().display(), %error, "cannot note what is flushed");
+            failed = true;
+            // It is tried again several times a second; saying so once is enough.
+            if !due.is_noting_broken {
+                tracing::error!(dir = %dir.path().display(), %error, "cannot note what is flushed");
+            }
         }
     }
+    due.is_noting_broken = failed;
 }
 
 /// High watermarks by directory, as the checkpoint wants them.

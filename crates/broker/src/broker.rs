@@ -1,6 +1,6 @@
 //! The broker: everything that a handler may reach, and how it follows the metadata image.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -20,13 +20,16 @@ use parking_lot::Mutex;
 use crate::clock::Clock;
 use crate::config_rules::BrokerConfigRules;
 use crate::coordinator::{GroupCoordinator, OFFSETS_TOPIC, is_offsets_topic};
-use crate::data::{FetchSessions, Flusher, Partition, Partitions};
+use crate::data::{FetchSessions, Flusher, Partition, PartitionError, Partitions};
 use crate::metadata_store::{MetadataError, MetadataStore};
 use crate::metrics::Metrics;
 use crate::producer_ids::ProducerIds;
 
 /// A partition to be made, of this topic.
 type NewPartition = (TopicPartition, TopicId);
+
+/// How often it is said at most that a disk takes no records.
+const TELL_REFUSALS_EVERY_MS: u64 = 10_000;
 
 type ConfigWatcher = Box<dyn Fn(&BrokerConfig) + Send + Sync>;
 
@@ -53,6 +56,8 @@ pub(crate) struct Broker {
     unmade: Mutex<Vec<NewPartition>>,
     /// Whether nobody shall wait any more.
     is_stopping: AtomicBool,
+    /// When it was last said that a disk takes no records.
+    refusal_told_ms: AtomicU64,
     /// Told of every change of the configuration.
     on_config: OnceLock<ConfigWatcher>,
 }
@@ -94,6 +99,7 @@ impl Broker {
             placement: AtomicUsize::new(0),
             unmade: Mutex::default(),
             is_stopping: AtomicBool::new(false),
+            refusal_told_ms: AtomicU64::new(0),
             on_config: OnceLock::new(),
         })
     }
@@ -107,6 +113,23 @@ impl Broker {
     pub(crate) fn watch_config(&self, told: impl Fn(&BrokerConfig) + Send + Sync + 'static) {
         let told = self.on_config.get_or_init(|| Box::new(told));
         told(&self.config());
+    }
+
+    /// Says that a disk takes no records, once in a while: every producer meets it many times.
+    pub(crate) fn report_refusal(&self, partition: &TopicPartition, error: &PartitionError) {
+        if !error.is_of_the_disk() {
+            return;
+        }
+        let now_ms = self.clock.now().mono_ms.max(1);
+        let told = self
+            .refusal_told_ms
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| {
+                (last == 0 || now_ms.saturating_sub(last) >= TELL_REFUSALS_EVERY_MS)
+                    .then_some(now_ms)
+            });
+        if told.is_ok() {
+            tracing::error!(%partition, %error, "records are refused");
+        }
     }
 
     /// Whether nobody shall wait any more.

@@ -41,6 +41,18 @@ pub(crate) enum PartitionError {
     Storage(#[from] StorageError),
 }
 
+impl PartitionError {
+    /// Whether the disk refused, rather than a rule; a log that was deleted is neither.
+    pub(crate) fn is_of_the_disk(&self) -> bool {
+        match self {
+            Self::Append(AppendError::Storage(error))
+            | Self::Read(ReadError::Storage(error))
+            | Self::Storage(error) => !matches!(error, StorageError::Deleted(_)),
+            _ => false,
+        }
+    }
+}
+
 /// A range of a segment file that holds whole records of one partition.
 #[derive(Clone)]
 pub(crate) struct LogRange {

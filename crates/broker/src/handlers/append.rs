@@ -137,7 +137,10 @@ pub(crate) fn append_produced(job: AppendJob<'_>) -> Result<AppendDone, AppendFa
             now,
             highwater_storage::AppendOrigin::Client,
         )
-        .map_err(|error| AppendFailure::of_partition(&error))?;
+        .map_err(|error| {
+            job.broker.report_refusal(&partition.name, &error);
+            AppendFailure::of_partition(&error)
+        })?;
     if partition.wants_flush() {
         job.broker.flusher.request(&partition);
     }
