@@ -15,6 +15,7 @@ mod handlers;
 mod log_config;
 mod metadata_store;
 mod metrics;
+mod open_files;
 mod producer_ids;
 mod service;
 mod startup;

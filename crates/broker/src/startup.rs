@@ -31,6 +31,7 @@ use crate::config_rules::{BrokerConfigRules, broker_resource};
 use crate::coordinator::GroupCoordinator;
 use crate::log_config::log_config;
 use crate::metadata_store::{METADATA_TOPIC, MetadataError, MetadataStore};
+use crate::open_files;
 use crate::service::BrokerService;
 use crate::views::BrokerView;
 
@@ -293,6 +294,7 @@ fn open(
     endpoints: Vec<Listener>,
 ) -> Result<(Arc<Broker>, Recovery), StartError> {
     let clock = Clock::new();
+    open_files::raise_limit();
     let mut typed = node.broker()?;
     let cluster_id = cluster_id(&typed)?;
     let log_dirs = open_log_dirs(&typed, &cluster_id)?;
@@ -383,7 +385,7 @@ fn open_log_dirs(config: &BrokerConfig, cluster_id: &str) -> Result<Vec<Arc<LogD
     let options = Arc::new(StorageOptions {
         producer_id_expiration_ms: i64::try_from(config.producer_state.expiration_ms)
             .unwrap_or(i64::MAX),
-        open_files_max: open_files_max() / config.log_dirs.len().max(1),
+        open_files_max: open_files::share_of_logs() / config.log_dirs.len().max(1),
         ..StorageOptions::default()
     });
     let disk = Arc::new(RealDisk);
@@ -415,15 +417,6 @@ fn open_log_dirs(config: &BrokerConfig, cluster_id: &str) -> Result<Vec<Arc<LogD
         });
     }
     Ok(dirs)
-}
-
-/// Half of the files that the process may open; the rest is for connections.
-fn open_files_max() -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    usize::try_from(limit.unwrap_or(1 << 20))
-        .unwrap_or(1 << 20)
-        .clamp(128, 1 << 15)
-        / 2
 }
 
 /// The directories of the last run that are not here while partitions are missing, which then

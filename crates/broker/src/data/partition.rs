@@ -287,10 +287,16 @@ impl Partition {
         Ok(appended)
     }
 
-    /// Whether the log has anything that its flushed end does not cover, and a promise to keep.
+    /// Whether the log has anything that its flushed end does not cover, and a promise to keep,
+    /// or more than its topic allows (`flush.messages`).
     pub(crate) fn wants_flush(&self) -> bool {
-        self.config.load().durability == Durability::Fsync
-            && self.log.flushed_end() < self.log.log_end()
+        let waiting = self.log.log_end() - self.log.flushed_end();
+        let Some(waiting) = u64::try_from(waiting).ok().filter(|waiting| *waiting > 0) else {
+            return false;
+        };
+        let config = self.config.load();
+        config.durability == Durability::Fsync
+            || config.flush_messages.is_some_and(|max| waiting >= max)
     }
 
     /// Registers a produce request that waits until everything below `needed` is committed.
