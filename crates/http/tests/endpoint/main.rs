@@ -6,11 +6,10 @@ mod exposition;
 mod node;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use exposition::Exposition;
 use highwater_broker::StartError;
-use node::Node;
+use node::{Node, dir_of, lose};
 
 const OFFSETS: i32 = 4;
 
@@ -187,19 +186,6 @@ async fn a_broker_is_ready_from_the_start_to_the_stop_and_alive_all_along() {
     assert_eq!(node.get("/health/ready").await, (200, "ready\n".to_owned()));
     assert_eq!(node.get("/elsewhere").await.0, 404);
     node.stop().await;
-}
-
-/// Replaces a directory by a file, as an empty mount point might.
-fn lose(log_dir: &Path) {
-    std::fs::rename(log_dir, log_dir.with_extension("lost")).unwrap();
-    std::fs::write(log_dir, "").unwrap();
-}
-
-/// Which of two log directories a partition lies in.
-fn dir_of(dir: &Path, partition: &str) -> PathBuf {
-    let holds = |log_dir: &PathBuf| log_dir.join(partition).exists();
-    let found = [dir.join("0"), dir.join("1")].into_iter().find(holds);
-    found.unwrap_or_else(|| panic!("{partition} is nowhere"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

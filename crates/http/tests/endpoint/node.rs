@@ -1,7 +1,7 @@
 //! A broker with its endpoint, in this process, on a directory of its own.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use highwater_broker::{BrokerView, RunningBroker, StartError};
@@ -196,4 +196,17 @@ impl Node {
 
 fn name(topic: &str) -> TopicName {
     TopicName::new(topic).unwrap()
+}
+
+/// Replaces a directory by a file, as an empty mount point might.
+pub(crate) fn lose(log_dir: &Path) {
+    std::fs::rename(log_dir, log_dir.with_extension("lost")).unwrap();
+    std::fs::write(log_dir, "").unwrap();
+}
+
+/// Which of two log directories a partition lies in.
+pub(crate) fn dir_of(dir: &Path, partition: &str) -> PathBuf {
+    let holds = |log_dir: &PathBuf| log_dir.join(partition).exists();
+    let found = [dir.join("0"), dir.join("1")].into_iter().find(holds);
+    found.unwrap_or_else(|| panic!("{partition} is nowhere"))
 }
