@@ -259,7 +259,12 @@ impl FlushJournal {
         let result = file
             .write_all_at(&bytes, self.len)
             .and_then(|()| file.sync_data());
-        result.map_err(|source| StorageError::io(&self.path, source))?;
+        if let Err(source) = result {
+            // What of it is on disk is not known, and names may be missing that later
+            // statements rely on: the next one begins a new journal.
+            self.file = None;
+            return Err(StorageError::io(&self.path, source));
+        }
         self.len += bytes.len() as u64;
         Ok(())
     }

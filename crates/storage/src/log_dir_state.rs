@@ -69,8 +69,17 @@ impl LogDir {
             .map(|ends| (&ends.tp, ends.known()))
             .collect();
         let recorded = self.journal.lock().record(&statements);
-        recorded.map_err(|error| self.judge(error))?;
-        Ok(changed.len())
+        let count = changed.len();
+        if let Err(error) = recorded {
+            // A full disk passes, and then these must be written down as well.
+            for ends in changed {
+                if !ends.queued.swap(true, Ordering::AcqRel) {
+                    self.changed.lock().push(ends);
+                }
+            }
+            return Err(self.judge(error));
+        }
+        Ok(count)
     }
 
     /// Rewrites the checkpoints that Kafka keeps: flushed ends, log starts, high watermarks.

@@ -40,6 +40,29 @@ fn a_full_disk_refuses_writes_serves_reads_and_recovers_by_itself() {
 }
 
 #[test]
+fn what_a_full_disk_kept_from_the_journal_is_written_down_later() {
+    let disk = FaultyDisk::new();
+    let log = running(&disk);
+    let dir = Arc::clone(log.log_dir());
+    let used: u64 = disk
+        .files()
+        .iter()
+        .map(|path| disk.bytes(path).unwrap().len() as u64)
+        .sum();
+    disk.set_capacity_bytes(Some(used));
+    assert!(dir.persist_flushed_ends().is_err());
+    assert!(!dir.is_offline());
+    disk.set_capacity_bytes(None);
+    assert_eq!(dir.persist_flushed_ends().unwrap(), 1);
+    append(&log, &["second"], 2);
+    log.flush().unwrap();
+    assert_eq!(dir.persist_flushed_ends().unwrap(), 1);
+    let dir = open_dir(&disk.crash(CrashImage::Synced));
+    let known = dir.known_end(&tp("t-0"), TOPIC_ID).unwrap();
+    assert_eq!(known.flushed_end, Offset(2));
+}
+
+#[test]
 fn a_failed_write_takes_the_directory_offline() {
     let disk = FaultyDisk::new();
     let log = running(&disk);
