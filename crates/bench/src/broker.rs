@@ -15,8 +15,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{process::Watched, running};
 
-/// How long a broker may take to come or to go: Kafka with 10,000 partitions takes its time.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// How long a broker may take to come or to go: Kafka with 10,000
+/// partitions on a busy machine takes minutes.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Added to every port of Apache Kafka, so that one which is there already is left alone.
 const KAFKA_PORT_OFFSET: u16 = 500;

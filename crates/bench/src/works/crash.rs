@@ -19,7 +19,7 @@ use super::produce::shares;
 const TOPIC: &str = "survivor";
 const PARTITIONS: u32 = 12;
 const CONNECTIONS: usize = 6;
-const WITHIN: Duration = Duration::from_secs(240);
+const WITHIN: Duration = Duration::from_secs(600);
 
 /// Fills, kills, starts, and asks at once.
 pub(super) fn run(bench: &mut Bench, work: &str) -> Result<()> {

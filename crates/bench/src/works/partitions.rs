@@ -17,7 +17,7 @@ use crate::{
 const TOPIC: &str = "wide";
 const CONNECTIONS: usize = 4;
 const WINDOW: usize = 16;
-const WITHIN: Duration = Duration::from_secs(240);
+const WITHIN: Duration = Duration::from_secs(600);
 const SUBJECTS: [Subject; 2] = [Subject::Highwater, Subject::Kafka];
 
 /// A thousand.
