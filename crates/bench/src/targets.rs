@@ -41,7 +41,7 @@ const KAFKA_FLUSHED: Against = Against::Subject("Kafka, flushed");
 const WRITE_FLOOR: Against = Against::Floor("socket, CRC-32C, page cache", "cpu_s_per_gb");
 const SENDFILE_FLOOR: Against = Against::Floor("sendfile", "mb_per_s");
 const DISK_FLOOR: Against = Against::Floor("1 MiB and fdatasync", "preallocated_mb_per_s");
-const THIRD: Reach = Reach::AtMost(0.333);
+const THIRD: Reach = Reach::AtMost(1.0 / 3.0);
 
 const fn target(
     work: &'static str,
