@@ -99,7 +99,7 @@ pub(crate) const WORKS: &[Work] = &[
     },
     Work {
         name: "partitions-10k",
-        about: "10,000 partitions, a record to each, a stop, a kill -9",
+        about: "10,000 partitions in 10 topics, a record to each, a stop, a kill -9",
         run: partitions::most,
     },
 ];

@@ -14,7 +14,8 @@ use crate::{
     wire,
 };
 
-const TOPIC: &str = "wide";
+/// Kafka refuses to create 10,000 partitions with one request.
+const TOPIC_PARTITIONS_MAX: u32 = 1_000;
 const CONNECTIONS: usize = 4;
 const WINDOW: usize = 16;
 const WITHIN: Duration = Duration::from_secs(600);
@@ -49,10 +50,16 @@ fn life(broker: &mut Broker, count: u32) -> Result<Metrics> {
         records: 1,
         value_bytes: 100,
     };
-    let frames = shape.frames(TOPIC, count)?;
+    let topics = topics(count);
+    let mut frames = Vec::new();
+    for (name, partitions) in &topics {
+        frames.extend(shape.frames(name, *partitions)?);
+    }
     let mut control = Control::connect_when_up(broker.address, Instant::now() + WITHIN)?;
     let started = Instant::now();
-    control.create_topic(TOPIC, count, &[])?;
+    for (name, partitions) in &topics {
+        control.create_topic(name, *partitions, &[])?;
+    }
     let created_s = started.elapsed().as_secs_f64();
     write_each(broker, &frames)?;
     let written_s = started.elapsed().as_secs_f64();
@@ -60,10 +67,10 @@ fn life(broker: &mut Broker, count: u32) -> Result<Metrics> {
     let started = Instant::now();
     broker.stop()?;
     let stop_s = started.elapsed().as_secs_f64();
-    let restart_s = until_served(broker, count, &frames)?;
+    let restart_s = until_served(broker, &topics, &frames)?;
     write_each(broker, &frames)?;
     broker.kill()?;
-    let after_kill_s = until_served(broker, count, &frames)?;
+    let after_kill_s = until_served(broker, &topics, &frames)?;
     Ok(Metrics::default()
         .with("partitions", count.into())
         .with("create_s", created_s)
@@ -72,6 +79,19 @@ fn life(broker: &mut Broker, count: u32) -> Result<Metrics> {
         .with("stop_s", stop_s)
         .with("restart_s", restart_s)
         .with("after_kill_s", after_kill_s))
+}
+
+/// Names of topics that have so many partitions together, and how many each has.
+fn topics(count: u32) -> Vec<(String, u32)> {
+    let firsts = (0..count).step_by(TOPIC_PARTITIONS_MAX as usize);
+    firsts
+        .map(|first| {
+            (
+                format!("wide-{first}"),
+                (count - first).min(TOPIC_PARTITIONS_MAX),
+            )
+        })
+        .collect()
 }
 
 /// One record to each partition, acknowledged.
@@ -85,14 +105,33 @@ fn write_each(broker: &Broker, frames: &[Frame]) -> Result<()> {
 
 /// From the launch until every partition has a leader and the first and the last of them took a
 /// record.
-fn until_served(broker: &mut Broker, count: u32, frames: &[Frame]) -> Result<f64> {
+fn until_served(broker: &mut Broker, topics: &[(String, u32)], frames: &[Frame]) -> Result<f64> {
     let started = Instant::now();
     broker.launch_again()?;
     let deadline = started + WITHIN;
     let mut control = Control::connect_when_up(broker.address, deadline)?;
-    control.await_leaders(TOPIC, count, deadline)?;
+    for (name, partitions) in topics {
+        control.await_leaders(name, *partitions, deadline)?;
+    }
     for frame in [frames.first(), frames.last()].into_iter().flatten() {
         until(deadline, || wire::produced(&control.call(&frame.bytes)?))?;
     }
     Ok(started.elapsed().as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_have_the_partitions_together() {
+        for (count, expected) in [
+            (1, vec![1]),
+            (1_000, vec![1_000]),
+            (2_500, vec![1_000, 1_000, 500]),
+        ] {
+            let found: Vec<_> = topics(count).into_iter().map(|(_, count)| count).collect();
+            assert_eq!(found, expected, "{count}");
+        }
+    }
 }
