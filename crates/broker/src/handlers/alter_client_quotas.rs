@@ -5,7 +5,7 @@ use highwater_net::Reply;
 use highwater_protocol::messages::alter_client_quotas_request::EntryData as AskedEntry;
 use highwater_protocol::messages::alter_client_quotas_response::{EntityData, EntryData};
 use highwater_protocol::messages::{AlterClientQuotasRequest, AlterClientQuotasResponse};
-use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
+use highwater_protocol::{DecodeError, StrBytes};
 
 use crate::handlers::errors;
 use crate::service::Call;
@@ -20,20 +20,8 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
         } else {
             Mode::Apply
         };
-        let outcomes: Vec<(ErrorCode, Option<String>)> =
-            match broker.decide(|controller| controller.alter_client_quotas(&wanted, mode)) {
-                Ok(done) => done
-                    .into_iter()
-                    .map(|outcome| match outcome {
-                        Ok(()) => (ErrorCode::NONE, None),
-                        Err(error) => (errors::quota(&error), Some(error.to_string())),
-                    })
-                    .collect(),
-                Err(error) => {
-                    tracing::error!(%error, "quotas could not be changed");
-                    vec![(ErrorCode::KAFKA_STORAGE_ERROR, None); wanted.len()]
-                }
-            };
+        let submitted = broker.decide(|controller| controller.alter_client_quotas(&wanted, mode));
+        let outcomes = errors::outcomes("client quotas", submitted, wanted.len(), errors::quota);
         let entries = request
             .entries
             .iter()

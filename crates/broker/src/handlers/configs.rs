@@ -7,10 +7,7 @@ pub(super) mod resources;
 
 use std::sync::Arc;
 
-use highwater_metadata::{AlterConfigsError, ConfigResource, ConfigResourceType};
-use highwater_protocol::ErrorCode;
-
-use crate::handlers::errors;
+use highwater_metadata::{ConfigResource, ConfigResourceType};
 
 /// A resource as a request names it; `None` for a type that has no configuration here.
 fn resource(kind: i8, name: &str) -> Option<ConfigResource> {
@@ -18,12 +15,4 @@ fn resource(kind: i8, name: &str) -> Option<ConfigResource> {
         kind: ConfigResourceType::from_code(kind)?,
         name: Arc::from(name),
     })
-}
-
-/// Code and message of what became of one resource.
-fn outcome(result: Result<(), AlterConfigsError>) -> (ErrorCode, Option<String>) {
-    match result {
-        Ok(()) => (ErrorCode::NONE, None),
-        Err(error) => (errors::alter_configs(&error), Some(error.to_string())),
-    }
 }

@@ -5,7 +5,7 @@ use highwater_net::Reply;
 use highwater_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use highwater_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use highwater_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
-use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
+use highwater_protocol::{DecodeError, StrBytes};
 use highwater_types::BrokerId;
 
 use crate::handlers::errors;
@@ -24,19 +24,12 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
         let start = broker.next_placement();
         let submitted =
             broker.decide(|controller| controller.create_partitions(&wanted, start, mode));
-        let outcomes: Vec<(ErrorCode, Option<String>)> = match submitted {
-            Ok(done) => done
-                .into_iter()
-                .map(|outcome| match outcome {
-                    Ok(()) => (ErrorCode::NONE, None),
-                    Err(error) => (errors::create_partitions(&error), Some(error.to_string())),
-                })
-                .collect(),
-            Err(error) => {
-                tracing::error!(%error, "partitions could not be created");
-                vec![(ErrorCode::KAFKA_STORAGE_ERROR, None); wanted.len()]
-            }
-        };
+        let outcomes = errors::outcomes(
+            "more partitions",
+            submitted,
+            wanted.len(),
+            errors::create_partitions,
+        );
         let results = request
             .topics
             .iter()

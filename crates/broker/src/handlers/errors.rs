@@ -1,5 +1,7 @@
 //! The one place where errors of the crates below become codes of the wire.
 
+use std::fmt::Display;
+
 use highwater_groups::GroupError;
 use highwater_metadata::{
     AlterConfigsError, CreatePartitionsError, CreateTopicError, DeleteTopicError,
@@ -10,6 +12,7 @@ use highwater_replication::ReplicationError;
 use highwater_storage::{AppendError, ReadError};
 
 use crate::data::PartitionError;
+use crate::metadata_store::MetadataError;
 
 /// The code of an error of a partition.
 pub(crate) fn error_code(error: &PartitionError) -> ErrorCode {
@@ -174,5 +177,29 @@ pub(crate) fn feature(error: &UpdateFeaturesError) -> ErrorCode {
         UpdateFeaturesError::DuplicateFeature(_) => ErrorCode::INVALID_REQUEST,
         UpdateFeaturesError::InvalidLevel { .. } => ErrorCode::INVALID_UPDATE_VERSION,
         UpdateFeaturesError::Together => ErrorCode::FEATURE_UPDATE_FAILED,
+    }
+}
+
+/// Code and message of what became of each thing that a request asked the controller for. If
+/// nothing could be decided at all, every one of the `asked` is answered so; `what` says in the
+/// log what was wanted.
+pub(crate) fn outcomes<E: Display>(
+    what: &'static str,
+    submitted: Result<Vec<Result<(), E>>, MetadataError>,
+    asked: usize,
+    code: impl Fn(&E) -> ErrorCode,
+) -> Vec<(ErrorCode, Option<String>)> {
+    match submitted {
+        Ok(done) => done
+            .into_iter()
+            .map(|outcome| match outcome {
+                Ok(()) => (ErrorCode::NONE, None),
+                Err(error) => (code(&error), Some(error.to_string())),
+            })
+            .collect(),
+        Err(error) => {
+            tracing::error!(what, %error, "the metadata could not be changed");
+            vec![(ErrorCode::KAFKA_STORAGE_ERROR, None); asked]
+        }
     }
 }

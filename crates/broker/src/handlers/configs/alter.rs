@@ -6,7 +6,8 @@ use highwater_protocol::messages::alter_configs_response::AlterConfigsResourceRe
 use highwater_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
 
-use super::{outcome, resource};
+use super::resource;
+use crate::handlers::errors;
 use crate::service::Call;
 
 /// Handles the request.
@@ -36,13 +37,12 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
             Mode::Apply
         };
         let submitted = broker.decide(|controller| controller.replace_configs(&wanted, mode));
-        let mut done = match submitted {
-            Ok(done) => done.into_iter().map(outcome).collect::<Vec<_>>(),
-            Err(error) => {
-                tracing::error!(%error, "configuration could not be replaced");
-                vec![(ErrorCode::KAFKA_STORAGE_ERROR, None); wanted.len()]
-            }
-        }
+        let mut done = errors::outcomes(
+            "configuration",
+            submitted,
+            wanted.len(),
+            errors::alter_configs,
+        )
         .into_iter();
         let responses = request.resources.iter().map(|asked| {
             let is_known = resource(asked.resource_type, &asked.resource_name).is_some();
