@@ -1,6 +1,7 @@
 //! The faulty disk must lose exactly what a real one may lose, or the tests above it lie.
 
 use super::*;
+use crate::{Disk, File, OpenMode};
 
 fn path(text: &str) -> &Path {
     Path::new(text)

@@ -1,0 +1,134 @@
+//! An open file of the faulty disk.
+
+use std::io::{self, IoSlice};
+use std::ops::Deref;
+use std::os::fd::BorrowedFd;
+
+use super::state::{Inode, State, injected};
+use super::{FaultyDisk, SECTOR_BYTES};
+use crate::{Allocation, File, Mapping};
+
+#[derive(Debug)]
+pub(super) struct FaultyFile {
+    pub(super) disk: FaultyDisk,
+    pub(super) inode: Inode,
+}
+
+#[derive(Debug)]
+struct FaultyMapping(Vec<u8>);
+
+impl Mapping for FaultyMapping {}
+
+impl Deref for FaultyMapping {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn full() -> io::Error {
+    io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error())
+}
+
+impl File for FaultyFile {
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let mut state = self.disk.0.lock();
+        state.alive()?;
+        let seen = &state.file(self.inode)?.seen;
+        let from = (position as usize).min(seen.len());
+        let len = buffer.len().min(seen.len() - from);
+        buffer[..len].copy_from_slice(&seen[from..from + len]);
+        Ok(len)
+    }
+
+    fn write_vectored_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
+        let mut state = self.disk.0.lock();
+        let mut bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        if state.short_writes && bytes.len() > 1 {
+            bytes.truncate(bytes.len() / 2);
+        }
+        state.step()?;
+        if State::matches(state.failing_writes.as_ref(), &state, self.inode) {
+            return Err(injected());
+        }
+        if let Some(capacity) = state.capacity_bytes {
+            let len = state.file(self.inode)?.seen.len() as u64;
+            let growth = (position + bytes.len() as u64).saturating_sub(len);
+            let room = capacity.saturating_sub(state.used_bytes());
+            if growth > room {
+                // As a real disk does, take what fits and refuse the rest.
+                let fits = (bytes.len() as u64 - (growth - room).min(bytes.len() as u64)) as usize;
+                if fits == 0 {
+                    return Err(full());
+                }
+                bytes.truncate(fits);
+            }
+        }
+        state.file(self.inode)?.write(&bytes, position as usize);
+        Ok(bytes.len())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.disk.0.lock();
+        state.step()?;
+        let fails = State::matches(state.failing_syncs.as_ref(), &state, self.inode);
+        let ignored = state.ignore_syncs;
+        let file = state.file(self.inode)?;
+        if fails {
+            file.dirty.clear();
+            return Err(injected());
+        }
+        if !ignored {
+            file.sync();
+        }
+        Ok(())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        let mut state = self.disk.0.lock();
+        state.alive()?;
+        Ok(state.file(self.inode)?.seen.len() as u64)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut state = self.disk.0.lock();
+        state.step()?;
+        let file = state.file(self.inode)?;
+        let old = file.seen.len();
+        file.seen.resize(len as usize, 0);
+        file.length_is_dirty = true;
+        // What is cut and grown again must read as zeros on the medium too.
+        let low = old.min(len as usize);
+        file.dirty
+            .extend(low / SECTOR_BYTES..old.max(len as usize).div_ceil(SECTOR_BYTES));
+        Ok(())
+    }
+
+    fn allocate(&self, position: u64, len: u64, mode: Allocation) -> io::Result<()> {
+        let old = self.len()?;
+        match mode {
+            Allocation::Extend if position + len > old => self.set_len(position + len),
+            _ => self.disk.0.lock().step(),
+        }
+    }
+
+    fn set_modified_ms(&self, modified_ms: i64) -> io::Result<()> {
+        let mut state = self.disk.0.lock();
+        state.step()?;
+        state.file(self.inode)?.modified_ms = modified_ms;
+        Ok(())
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn map(&self, len: usize) -> io::Result<Box<dyn Mapping>> {
+        let mut bytes = vec![0; len];
+        if self.read_at(&mut bytes, 0)? < len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Box::new(FaultyMapping(bytes)))
+    }
+}
