@@ -139,6 +139,7 @@ fn clean_step(broker: &Arc<Broker>, due: &mut Due, stop: &Stop) {
         each(broker, stop, |partition| retain(broker, partition));
         remove_due_dirs(broker);
     }
+    snapshot_metadata(broker);
     if config.cleaner.enable && is_due(&mut due.compaction_ms, now_ms, config.cleaner.backoff_ms) {
         let limits = CompactionLimits {
             map_bytes_max: config.cleaner.dedupe_buffer_bytes,
@@ -152,6 +153,16 @@ fn clean_step(broker: &Arc<Broker>, due: &mut Due, stop: &Stop) {
         each(broker, stop, |partition| {
             partition.log.expire_producers(broker.clock.now());
         });
+    }
+}
+
+fn snapshot_metadata(broker: &Broker) {
+    let tail_bytes_max = broker.config().node.metadata_snapshot_bytes_max;
+    let done = broker
+        .metadata
+        .snapshot_if_due(broker.clock.now(), tail_bytes_max);
+    if let Err(error) = done {
+        tracing::error!(%error, "the metadata log grows without a snapshot");
     }
 }
 

@@ -5,6 +5,7 @@
 //! file per API, `coordinator` drives the group machines, `broker` follows the metadata image.
 
 mod background;
+mod batch_file;
 mod broker;
 mod clock;
 mod config_rules;
@@ -21,7 +22,8 @@ mod service;
 mod startup;
 mod views;
 
-pub use metadata_store::MetadataError;
+pub use batch_file::BatchFileError;
+pub use metadata_store::{MetadataError, SnapshotError};
 pub use metrics::{ApiSnapshot, DURATION_BOUNDS_US, DurationsSnapshot, TrafficSnapshot};
 pub use startup::{RunningBroker, StartError, StartReport};
 pub use views::{BrokerView, ClusterView, GroupView, LogDirView, PartitionView, RequestMemory};

@@ -3,8 +3,15 @@
 //! The log is a partition like any other, `__cluster_metadata-0` in the first log directory;
 //! each record batch is one decision, so that a crash leaves all of it or nothing. A decision is
 //! made on the latest image under the lock, appended, flushed, and only then published. Where a
-//! quorum takes this place later, `submit` is the seam.
+//! quorum takes this place later, `submit` is the seam. From time to time the image is written
+//! down as a [`snapshot`], and what lies in front of the one before it is deleted.
 
+mod replay;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,24 +19,28 @@ use arc_swap::ArcSwap;
 use highwater_metadata::{
     ApplyError, Decision, DecodeError, MetadataDelta, MetadataImage, MetadataRecord,
 };
-use highwater_records::{BatchSpec, RecordBatchBuilder, Scratch, batches};
+use highwater_records::{BatchHeader, BatchSpec, RecordBatchBuilder};
 use highwater_storage::{
     AppendBatch, AppendError, AppendOrigin, PartitionLog, ReadError, StorageError,
 };
-use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use highwater_types::{LeaderEpoch, Now, Offset};
 use parking_lot::Mutex;
 
+use replay::Replayed;
+use snapshot::SnapshotDir;
+pub use snapshot::SnapshotError;
+
 /// The name of the log.
 pub(crate) const METADATA_TOPIC: &str = "__cluster_metadata";
-/// Bytes read at a time when the log is replayed.
-const READ_BYTES: usize = 4 * 1024 * 1024;
 /// How often a flush is tried that fails for want of something that passes.
 const FLUSH_TRIES: usize = 100;
 /// The time between.
 const FLUSH_REST: Duration = Duration::from_millis(50);
-/// Records of one batch at most; a larger decision is several batches.
-const RECORDS_PER_BATCH: usize = 10_000;
+/// Most bytes of the records of one decision. It is one batch, so that it is on disk whole or
+/// not at all, and a batch is in memory whole.
+const DECISION_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// How long nothing is tried after a snapshot that could not be written.
+const SNAPSHOT_REST_MS: u64 = 60_000;
 
 /// Why metadata could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +60,12 @@ pub enum MetadataError {
     /// The broker stops.
     #[error("the metadata log is closed")]
     Closed,
+    /// A decision has more bytes than can be written at once.
+    #[error("a change of {records} metadata records has more than {DECISION_BYTES_MAX} bytes")]
+    TooLarge {
+        /// How many records it has.
+        records: usize,
+    },
     /// A batch of it is damaged.
     #[error("the metadata log is damaged at offset {0}")]
     Damaged(Offset),
@@ -58,6 +75,37 @@ pub enum MetadataError {
     /// A record that contradicts those before it.
     #[error("the metadata log contradicts itself: {0}")]
     Apply(#[from] ApplyError),
+    /// A snapshot could not be written.
+    #[error("the metadata snapshot {path} cannot be written: {source}")]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: SnapshotError,
+    },
+    /// The log begins behind its first record, and what stands for the records before cannot
+    /// be read.
+    #[error(
+        "the metadata log begins at offset {log_start}, and no snapshot in {dir} that reaches so \
+         far can be read; restore the file that the error before this one names from a backup"
+    )]
+    NoSnapshot {
+        /// Where the log begins.
+        log_start: Offset,
+        /// Where snapshots are.
+        dir: PathBuf,
+    },
+    /// The log has lost records that it had when the snapshot was written.
+    #[error(
+        "the metadata log ends at offset {log_end}, before the end of its snapshot {path}: \
+         records that were on disk are missing; restore the directory from a backup"
+    )]
+    LogBehindSnapshot {
+        /// Where the log ends.
+        log_end: Offset,
+        /// The snapshot.
+        path: PathBuf,
+    },
 }
 
 /// Whether the log may grow.
@@ -67,23 +115,62 @@ enum Changes {
     Refused,
 }
 
+/// What only whoever changes the log touches.
+struct Head {
+    changes: Changes,
+    /// The end of the log when the image was published; what a snapshot of the image ends at.
+    end: Offset,
+    /// Bytes of batches behind the latest snapshot.
+    tail_bytes: u64,
+}
+
+/// The latest snapshot that is on disk and whole.
+#[derive(Default)]
+struct Latest {
+    end: Option<Offset>,
+    bytes: u64,
+    /// When the next may be tried, if the last try failed.
+    not_before_ms: u64,
+}
+
 /// The image, and the log behind it.
 pub(crate) struct MetadataStore {
     image: ArcSwap<MetadataImage>,
     log: PartitionLog,
     /// Held from a decision until it is carried out. The ends of the log are read without it:
     /// every client that connects asks for them.
-    changing: Mutex<Changes>,
+    changing: Mutex<Head>,
+    snapshots: SnapshotDir,
+    /// Held while a snapshot is written; comes before `changing`.
+    latest: Mutex<Latest>,
 }
 
 impl MetadataStore {
-    /// Replays the log.
+    /// Reads the latest snapshot, and replays the log behind it.
     pub(crate) fn open(log: PartitionLog) -> Result<Self, MetadataError> {
-        let image = replay(&log)?;
+        let dir = log.log_dir();
+        let path = dir.path().join(log.topic_partition().to_string());
+        let snapshots = SnapshotDir::new(Arc::clone(dir.disk()), path);
+        let Replayed {
+            image,
+            snapshot,
+            snapshot_bytes,
+            tail_bytes,
+        } = replay::replay(&log, &snapshots)?;
         Ok(Self {
             image: ArcSwap::from_pointee(image),
+            changing: Mutex::new(Head {
+                changes: Changes::Taken,
+                end: log.log_end(),
+                tail_bytes,
+            }),
+            latest: Mutex::new(Latest {
+                end: snapshot,
+                bytes: snapshot_bytes,
+                not_before_ms: 0,
+            }),
+            snapshots,
             log,
-            changing: Mutex::new(Changes::Taken),
         })
     }
 
@@ -105,8 +192,8 @@ impl MetadataStore {
         decide: impl FnOnce(&MetadataImage) -> Decision<R>,
         act: impl FnOnce(&Arc<MetadataImage>, &MetadataDelta),
     ) -> Result<R, MetadataError> {
-        let changes = self.changing.lock();
-        if *changes == Changes::Refused {
+        let mut head = self.changing.lock();
+        if head.changes == Changes::Refused {
             return Err(MetadataError::Closed);
         }
         let before = self.image.load_full();
@@ -116,7 +203,8 @@ impl MetadataStore {
         }
         // What contradicts the image must not get into the log.
         let (image, delta) = before.apply(&decision.records)?;
-        append(&self.log, &decision.records, now)?;
+        head.tail_bytes += append(&self.log, &decision.records, now)?;
+        head.end = self.log.log_end();
         let image = Arc::new(image);
         self.image.store(Arc::clone(&image));
         act(&image, &delta);
@@ -130,44 +218,111 @@ impl MetadataStore {
         Some(look(&self.image.load()))
     }
 
+    /// Writes a snapshot if the log has grown by `tail_bytes_max` since the last one, and by as
+    /// much as that one has, so that no more than half of what is written is snapshots. To be
+    /// called from time to time; blocks on the disk, and keeps nobody from deciding meanwhile.
+    /// Returns whether there is a new snapshot.
+    pub(crate) fn snapshot_if_due(
+        &self,
+        now: Now,
+        tail_bytes_max: u64,
+    ) -> Result<bool, MetadataError> {
+        let mut latest = self.latest.lock();
+        if now.mono_ms < latest.not_before_ms || self.log.log_dir().is_offline() {
+            return Ok(false);
+        }
+        self.log.remove_due_files(now)?;
+        let (image, end, tail_bytes) = {
+            let head = self.changing.lock();
+            let is_due = head.tail_bytes >= tail_bytes_max.max(latest.bytes);
+            if head.changes == Changes::Refused || !is_due {
+                return Ok(false);
+            }
+            (self.image.load_full(), head.end, head.tail_bytes)
+        };
+        latest.not_before_ms = now.mono_ms.saturating_add(SNAPSHOT_REST_MS);
+        let written = self.snapshots.write(end, &image, now.wall_ms);
+        let bytes = written.map_err(|source| self.judge(end, source))?;
+        self.delete_before(latest.end, end, now)?;
+        *latest = Latest {
+            end: Some(end),
+            bytes,
+            not_before_ms: 0,
+        };
+        self.changing.lock().tail_bytes -= tail_bytes;
+        tracing::info!(offset = %end, bytes, "wrote a snapshot of the metadata");
+        Ok(true)
+    }
+
+    /// Deletes what is of no use beside two snapshots and the log behind the first of them.
+    fn delete_before(
+        &self,
+        previous: Option<Offset>,
+        end: Offset,
+        now: Now,
+    ) -> Result<(), MetadataError> {
+        // Whole segments are deleted, so one has to end about here.
+        self.log.roll(now)?;
+        if let Some(previous) = previous {
+            self.log.advance_log_start(previous)?;
+            self.log.retain(now, end)?;
+        }
+        let kept: Vec<Offset> = previous.into_iter().chain([end]).collect();
+        let removed = self.snapshots.remove_all_but(&kept);
+        removed.map_err(|error| self.judge(end, error.into()))
+    }
+
+    /// A write that failed for good ends the work on the directory, as any other does.
+    fn judge(&self, end: Offset, source: SnapshotError) -> MetadataError {
+        if let SnapshotError::Io(error) = &source {
+            let is_passing =
+                highwater_disk::is_out_of_space(error) || highwater_disk::is_out_of_handles(error);
+            if !is_passing {
+                let reason = format!("a metadata snapshot could not be written: {error}");
+                self.log.log_dir().take_offline(&reason);
+            }
+        }
+        let path = self.snapshots.path(end);
+        MetadataError::Snapshot { path, source }
+    }
+
     /// Writes everything down and lets go of the files.
     pub(crate) fn close(&self) -> Result<(), MetadataError> {
-        let mut changes = self.changing.lock();
-        *changes = Changes::Refused;
+        let mut head = self.changing.lock();
+        head.changes = Changes::Refused;
         self.log.close()?;
         Ok(())
     }
 }
 
-fn append(log: &PartitionLog, records: &[MetadataRecord], now: Now) -> Result<(), MetadataError> {
+/// Appends the records of a decision and waits for the disk; returns their bytes.
+///
+/// DURABILITY: all of them are one batch under one checksum. If they were several, a crash could
+/// leave the first of them: a topic without half of its partitions.
+fn append(log: &PartitionLog, records: &[MetadataRecord], now: Now) -> Result<u64, MetadataError> {
+    let too_large = || MetadataError::TooLarge {
+        records: records.len(),
+    };
     let mut bytes = Vec::new();
-    let mut built = Vec::new();
-    for part in records.chunks(RECORDS_PER_BATCH) {
-        let mut builder = RecordBatchBuilder::new(BatchSpec::default());
-        for record in part {
-            bytes.clear();
-            record.encode(&mut bytes);
-            let appended = builder.append(now.wall_ms, None, Some(&bytes), &[]);
-            appended.map_err(|_| MetadataError::Damaged(log.log_end()))?;
+    let mut builder = RecordBatchBuilder::new(BatchSpec::default());
+    for record in records {
+        bytes.clear();
+        record.encode(&mut bytes);
+        let appended = builder.append(now.wall_ms, None, Some(&bytes), &[]);
+        appended.map_err(|_| too_large())?;
+        if builder.size_bytes() > DECISION_BYTES_MAX {
+            return Err(too_large());
         }
-        built.push(
-            builder
-                .finish()
-                .map_err(|_| MetadataError::Damaged(log.log_end()))?,
-        );
     }
-    let views: Vec<_> = built
-        .iter()
-        .filter_map(|bytes| {
-            let view = highwater_records::BatchView::first(bytes).ok()?;
-            Some(AppendBatch {
-                header: view.header,
-                bytes: view.bytes,
-            })
-        })
-        .collect();
-    log.append_leader(&views, LeaderEpoch(0), now, AppendOrigin::Coordinator)?;
-    flush(log)
+    let batch = builder.finish().map_err(|_| too_large())?;
+    let header = BatchHeader::parse(&batch).map_err(|_| MetadataError::Damaged(log.log_end()))?;
+    let batches = [AppendBatch {
+        header,
+        bytes: &batch,
+    }];
+    log.append_leader(&batches, LeaderEpoch(0), now, AppendOrigin::Coordinator)?;
+    flush(log)?;
+    Ok(batch.len() as u64)
 }
 
 /// DURABILITY: nothing of a decision is seen before its records are on disk. They are in the
@@ -189,43 +344,3 @@ fn flush(log: &PartitionLog) -> Result<(), MetadataError> {
     log.flush()?;
     Ok(())
 }
-
-fn replay(log: &PartitionLog) -> Result<MetadataImage, MetadataError> {
-    let mut image = MetadataImage::new();
-    let mut at = log.log_start();
-    let mut scratch = Scratch::new();
-    while at < log.log_end() {
-        let Some(range) = log.read(at, log.log_end(), READ_BYTES, true)? else {
-            break;
-        };
-        let mut buffer = vec![0; range.len];
-        if range.file.read_full_at(&mut buffer, range.position)? < range.len {
-            return Err(MetadataError::Damaged(at));
-        }
-        let before = at;
-        for batch in batches(&buffer) {
-            let Ok(batch) = batch else { break };
-            let offset = batch.header.base_offset;
-            let records = batch
-                .records(&mut scratch, DECOMPRESSED_BATCH_BYTES_MAX)
-                .map_err(|_| MetadataError::Damaged(offset))?;
-            let mut decoded = Vec::new();
-            for record in records {
-                let record = record.map_err(|_| MetadataError::Damaged(offset))?;
-                let value = record.value.unwrap_or_default();
-                let record = MetadataRecord::decode(value)
-                    .map_err(|error| MetadataError::Record(offset, error))?;
-                decoded.push(record);
-            }
-            image = image.apply(&decoded)?.0;
-            at = batch.header.next_offset();
-        }
-        if at == before {
-            return Err(MetadataError::Damaged(at));
-        }
-    }
-    Ok(image)
-}
-
-#[cfg(test)]
-mod tests;

@@ -119,6 +119,11 @@ impl LogDir {
         &self.path
     }
 
+    /// The disk it is on, for whoever keeps files of its own beside the logs.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
     /// Its id (`directory.id` in `meta.properties`).
     pub fn directory_id(&self) -> TopicId {
         self.directory_id

@@ -1,15 +1,21 @@
 //! Decisions on a disk whose faults the test orders.
 
+mod snapshots;
+
 use std::path::Path;
 
 use highwater_disk::{CrashImage, Disk, FaultyDisk};
-use highwater_metadata::ClusterRecord;
+use highwater_metadata::{BrokerList, ClusterRecord, PartitionImage, PartitionRecord, TopicRecord};
 use highwater_storage::{LogConfig, LogDir, NodeIdentity, StorageOptions};
-use highwater_types::{TopicId, TopicPartition};
+use highwater_types::{BrokerId, PartitionIndex, TopicId, TopicName, TopicPartition};
 
 use super::*;
 
 fn open(disk: &FaultyDisk) -> MetadataStore {
+    try_open(disk).unwrap()
+}
+
+fn try_open(disk: &FaultyDisk) -> Result<MetadataStore, Box<dyn std::error::Error>> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let identity = NodeIdentity {
         cluster_id: "c".to_owned(),
@@ -17,22 +23,49 @@ fn open(disk: &FaultyDisk) -> MetadataStore {
         directory_id: TopicId([9; 16]),
     };
     let options = Arc::new(StorageOptions::default());
-    let dir = LogDir::open(disk, Path::new("/data"), &identity, options).unwrap();
-    let name = TopicPartition::from_dir_name("__cluster_metadata-0").unwrap();
-    let config = Arc::new(LogConfig::default());
+    let dir = LogDir::open(disk, Path::new("/data"), &identity, options)?;
+    let name = TopicPartition::from_dir_name("__cluster_metadata-0").ok_or("name")?;
+    let config = Arc::new(LogConfig {
+        delete: false,
+        retention_ms: None,
+        file_delete_delay_ms: 10,
+        ..LogConfig::default()
+    });
     let now = Now::at(1, 1);
-    let is_there = dir
-        .partitions()
-        .unwrap()
-        .iter()
-        .any(|found| found.tp == name);
+    let is_there = dir.partitions()?.iter().any(|found| found.tp == name);
     let log = if is_there {
-        dir.open_partition(&name, config, now).unwrap().0
+        dir.open_partition(&name, config, now)?.0
     } else {
-        dir.create_partition(&name, TopicId([1; 16]), config)
-            .unwrap()
+        dir.create_partition(&name, TopicId([1; 16]), config)?
     };
-    MetadataStore::open(log).unwrap()
+    Ok(MetadataStore::open(log)?)
+}
+
+/// A topic and its partitions, as one decision.
+fn new_topic(number: u16, partitions: i32) -> Vec<MetadataRecord> {
+    let mut id = [7; 16];
+    id[..2].copy_from_slice(&number.to_be_bytes());
+    let id = TopicId(id);
+    let name = TopicName::new(&format!("topic-{number}")).unwrap();
+    let replicas = BrokerList::from([BrokerId(1)]);
+    let image = PartitionImage::new(replicas.clone(), replicas, BrokerId(1));
+    let partitions = (0..partitions).map(|index| {
+        MetadataRecord::Partition(PartitionRecord {
+            topic: id,
+            partition: PartitionIndex(index),
+            image: image.clone(),
+        })
+    });
+    let topic = MetadataRecord::Topic(TopicRecord { name, id });
+    std::iter::once(topic).chain(partitions).collect()
+}
+
+fn decide(store: &MetadataStore, records: Vec<MetadataRecord>) -> Result<(), MetadataError> {
+    let decision = |_: &MetadataImage| Decision {
+        records,
+        response: (),
+    };
+    store.submit(Now::at(1, 1), decision, |_, _| {})
 }
 
 fn name_cluster(store: &MetadataStore, id: &str) -> Result<usize, MetadataError> {
@@ -101,4 +134,58 @@ fn nothing_is_decided_once_the_log_is_closed() {
     let refused = name_cluster(&store, "b");
     assert!(matches!(refused, Err(MetadataError::Closed)));
     assert_eq!(store.offset(), Offset(1));
+}
+
+#[test]
+fn a_decision_of_many_records_is_on_disk_whole_or_not_at_all() {
+    const PARTITIONS: i32 = 12_000;
+    let run = |stop_after: u64| {
+        let disk = FaultyDisk::new();
+        let store = open(&disk);
+        name_cluster(&store, "a").unwrap();
+        let before = disk.operations();
+        disk.crash_after(before + stop_after);
+        let done = decide(&store, new_topic(1, PARTITIONS));
+        (disk.operations() - before, done.is_ok(), disk)
+    };
+    let (operations, done, _) = run(1000);
+    assert!(done && operations >= 2, "a write and a sync at least");
+    let mut seen = std::collections::BTreeSet::new();
+    for stop_after in 0..=operations {
+        let (_, done, disk) = run(stop_after);
+        let torn = (0..6).map(CrashImage::Torn);
+        for image in [CrashImage::Synced, CrashImage::All]
+            .into_iter()
+            .chain(torn)
+        {
+            let found = open(&disk.crash(image)).image().partition_count();
+            assert!(
+                found == 0 || found == PARTITIONS as usize,
+                "{found} partitions after {stop_after} operations, {image:?}"
+            );
+            assert!(!done || found > 0, "lost after {stop_after}, {image:?}");
+            seen.insert(found);
+        }
+    }
+    assert_eq!(seen.len(), 2, "the crash was before and after the decision");
+}
+
+#[test]
+fn a_decision_that_is_too_large_is_refused_before_anything_is_written() {
+    let store = open(&FaultyDisk::new());
+    let value: Arc<str> = "v".repeat(30 * 1024).into();
+    let records = (0..9_000).map(|number| {
+        MetadataRecord::Config(highwater_metadata::ConfigRecord {
+            resource: highwater_metadata::ConfigResource::all_brokers(),
+            key: number.to_string().into(),
+            value: Some(Arc::clone(&value)),
+        })
+    });
+    let refused = decide(&store, records.collect());
+    assert!(matches!(
+        refused,
+        Err(MetadataError::TooLarge { records: 9_000 })
+    ));
+    assert_eq!(store.offset(), Offset(0));
+    assert_eq!(name_cluster(&store, "a").unwrap(), 1);
 }

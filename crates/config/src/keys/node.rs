@@ -163,6 +163,7 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("20971520")
         .at_least(1)
         .high()
+        .effective()
         .doc("Bytes of metadata records after which a new snapshot is written."),
     broker("metadata.log.max.snapshot.interval.ms", Long)
         .default("3600000")
