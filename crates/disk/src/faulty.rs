@@ -159,6 +159,31 @@ impl FaultyDisk {
         self.0.lock().short_writes = short;
     }
 
+    /// How many files were opened so far.
+    pub fn opened_files(&self) -> u64 {
+        self.0.lock().opened
+    }
+
+    /// How many files are open.
+    pub fn open_files(&self) -> u64 {
+        self.0.lock().open
+    }
+
+    /// How many reads there were so far.
+    pub fn reads(&self) -> u64 {
+        self.0.lock().reads
+    }
+
+    /// How many maps live.
+    pub fn live_maps(&self) -> usize {
+        self.0.lock().maps.len()
+    }
+
+    /// How often a file was cut below a map of it, which ends a real process.
+    pub fn maps_cut(&self) -> u64 {
+        self.0.lock().maps_cut
+    }
+
     /// The bytes of a file as a reader sees them.
     pub fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
         let mut state = self.0.lock();

@@ -14,7 +14,8 @@ pub enum Allocation {
     Extend,
 }
 
-/// Bytes of a file that are read as memory.
+/// Bytes of a file that are read as memory, for as long as this lives; the file may be closed
+/// or removed meanwhile, but not become shorter ([`File::map`] says why).
 pub trait Mapping: Deref<Target = [u8]> + Send + Sync + Debug {}
 
 /// An open file. All methods may be called from many threads at once.
@@ -44,8 +45,13 @@ pub trait File: Send + Sync + Debug {
     /// The descriptor for calls such as `sendfile`; `None` if the file lives in memory.
     fn as_fd(&self) -> Option<BorrowedFd<'_>>;
 
-    /// Maps the first `len` bytes for reading. The caller must not cut the file below `len`
-    /// while the map lives.
+    /// Maps the first `len` bytes for reading; an error if the file has fewer.
+    ///
+    /// The caller must not cut the file below `len` while the map lives: reading a mapped page
+    /// that the file has no longer ends the process with SIGBUS, and so does a page that the
+    /// medium can no longer read. So only files whose length can only grow are mapped, in a
+    /// directory that is locked against other processes, and a file that has to become shorter
+    /// is replaced by a new one instead. Renaming or removing a file does its maps no harm.
     fn map(&self, len: usize) -> io::Result<Box<dyn Mapping>>;
 
     /// Whether the file has no byte.

@@ -24,7 +24,11 @@ pub struct RealDisk;
 struct RealFile(fs::File);
 
 #[derive(Debug)]
-struct RealMapping(memmap2::Mmap);
+enum RealMapping {
+    Mapped(memmap2::Mmap),
+    /// There is no map of no bytes.
+    Empty,
+}
 
 /// The lock of a lock file, held through `flock` until this is dropped or the process dies.
 #[derive(Debug)]
@@ -40,7 +44,10 @@ impl Deref for RealMapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        match self {
+            Self::Mapped(map) => map,
+            Self::Empty => &[],
+        }
     }
 }
 
@@ -102,12 +109,18 @@ impl File for RealFile {
         if self.0.metadata()?.len() < len as u64 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        // SAFETY: the map is read only. Another process could still cut or change the file
-        // under us, against which no map can guard; the data directory is locked, and only
-        // index files, which are never cut while mapped, are read this way.
+        if len == 0 {
+            return Ok(Box::new(RealMapping::Empty));
+        }
+        // SAFETY: the map is read only and shared, its length was just held against that of the
+        // file, and it lives as long as what is handed out. What remains is that somebody
+        // changes or cuts the file under it. The owner of the file promises not to (see
+        // `File::map`), and the data directory is locked against another broker. Bytes that
+        // change otherwise are rot, as on any disk, and readers check them as such; against a
+        // stranger with the right to cut our files no map, and no broker, can guard.
         #[expect(unsafe_code, reason = "a map cannot be made otherwise")]
         let map = unsafe { memmap2::MmapOptions::new().len(len).map(&self.0)? };
-        Ok(Box::new(RealMapping(map)))
+        Ok(Box::new(RealMapping::Mapped(map)))
     }
 }
 
@@ -221,6 +234,19 @@ mod tests {
         assert_eq!(read[3..5003], bytes);
         assert_eq!(&file.map(5003).unwrap()[3..], &bytes[..]);
         assert!(file.map(5004).is_err());
+    }
+
+    #[test]
+    fn a_map_outlives_the_descriptor_and_the_name_of_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let file = RealDisk.open(&path, OpenMode::Create).unwrap();
+        assert!(file.map(0).unwrap().is_empty());
+        file.write_all_at(&[7; 5000], 0).unwrap();
+        let map = file.map(5000).unwrap();
+        drop(file);
+        RealDisk.remove(&path).unwrap();
+        assert!(map.iter().all(|byte| *byte == 7));
     }
 
     #[test]

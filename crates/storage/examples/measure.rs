@@ -1,11 +1,12 @@
 //! Measures storage alone, without a broker, on a real disk.
 //!
-//! `cargo run --release -p highwater-storage --example measure -- DIR [append|many|open|kafka]`
+//! `cargo run --release -p highwater-storage --example measure -- DIR [append|many|open|fetch|kafka]`
 //!
 //! - `append`: CPU and time per GB of appends by batch size, with and without a flush after
 //!   each MiB, beside the floor: the same bytes written and synced by hand.
 //! - `many`: makes 1,000 and 10,000 partitions, appends one record to each, flushes, restarts.
 //! - `open`: starts on a directory that was left without a clean stop.
+//! - `fetch`: CPU of finding random offsets, in closed segments and in the one that is written.
 //! - `kafka`: writes a small log of many kinds of batches for Kafka's own tools to read.
 #![allow(
     clippy::print_stdout,
@@ -296,6 +297,46 @@ fn measure_open(dir: &Path) {
     }
 }
 
+fn measure_fetch(dir: &Path) {
+    const READS: u64 = 200_000;
+    let data = dir.join("fetch");
+    let logs_dir = open_dir(&data);
+    let config = LogConfig {
+        segment_bytes: 512 << 20,
+        ..LogConfig::default()
+    };
+    let log = logs_dir
+        .create_partition(&tp(0), TopicId([3; 16]), config.into())
+        .unwrap();
+    let bytes = batch(1, 4000, BatchProducer::NONE);
+    while log.size_bytes() < 2_500_000_000 {
+        append(&log, &bytes);
+    }
+    log.flush().unwrap();
+    let closed_end = (log.segment_count() as i64 - 1) * ((512 << 20) / bytes.len() as i64);
+    for (what, from, until) in [
+        ("closed", 0, closed_end),
+        ("written", closed_end, log.log_end().0 - 300),
+    ] {
+        let (start, cpu, mut random) = (Instant::now(), cpu_seconds(), 1_u64);
+        for _ in 0..READS {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let offset = from + ((random >> 33) as i64) % (until - from);
+            let found = log.read(Offset(offset), log.log_end(), 4096, true);
+            assert_eq!(found.unwrap().unwrap().first_batch_offset, Offset(offset));
+        }
+        println!(
+            "{READS} random reads of the {what} part: {:.2} CPU µs each, {:.2} µs each",
+            (cpu_seconds() - cpu) * 1e6 / READS as f64,
+            start.elapsed().as_secs_f64() * 1e6 / READS as f64
+        );
+    }
+    drop((log, logs_dir));
+    std::fs::remove_dir_all(&data).unwrap();
+}
+
 fn write_for_kafka(dir: &Path) {
     let config = LogConfig {
         segment_bytes: 200_000,
@@ -333,6 +374,7 @@ fn main() {
         Some("append") => measure_append(&dir),
         Some("many") => measure_many(&dir),
         Some("open") => measure_open(&dir),
+        Some("fetch") => measure_fetch(&dir),
         Some("kafka") => write_for_kafka(&dir),
         _ => println!("DIR and one of append, many, open, kafka"),
     }

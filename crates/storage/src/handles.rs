@@ -1,10 +1,11 @@
 //! How many files are open at once.
 //!
-//! Each segment holds only a weak reference to its open file or mapped index; the strong one
-//! is here, in a ring that closes what was not used since it last came round (the clock
-//! algorithm). Using a handle therefore takes no shared lock. A file with unflushed bytes is
-//! held strongly by its log besides: the kernel reports a failed write-back only to those who
-//! had the file open, so it must not be closed before its flush.
+//! A segment owns its open file and its mapped indexes, so they go when it goes: a deleted
+//! segment gives its space back at once. The cache knows of all of them through a ring of weak
+//! references, and closes what was not used since it last came round (the clock algorithm)
+//! when there is no room for another. Using a handle takes no shared lock. A file with
+//! unflushed bytes is held strongly by its log besides: the kernel reports a failed write-back
+//! only to those who had the file open, so it must not be closed before its flush.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -20,30 +21,52 @@ pub(crate) struct Cached<T: ?Sized> {
     pub(crate) value: T,
 }
 
-trait Touch: Send + Sync + Debug {
+/// What is open in a slot; the cache may take it out.
+#[derive(Debug)]
+struct Cell<T>(Mutex<Option<Arc<Cached<T>>>>);
+
+trait Evict: Send + Sync + Debug {
+    /// Whether it was used since this was last asked.
     fn was_used(&self) -> bool;
+
+    /// Takes it out. It closes once nobody uses it any more.
+    fn take(&self) -> Option<Arc<dyn Debug + Send + Sync>>;
 }
 
-impl<T: Send + Sync + Debug> Touch for Cached<T> {
+impl<T: Send + Sync + Debug + 'static> Evict for Cell<T> {
     fn was_used(&self) -> bool {
-        self.used.swap(false, Ordering::Relaxed)
+        let open = self.0.lock();
+        open.as_ref()
+            .is_some_and(|cached| cached.used.swap(false, Ordering::Relaxed))
+    }
+
+    fn take(&self) -> Option<Arc<dyn Debug + Send + Sync>> {
+        let cached = self.0.lock().take()?;
+        Some(cached)
     }
 }
 
-/// A place that remembers something open as long as the cache keeps it.
+/// A place for something open. What is in it closes when the slot is dropped or replaced.
 #[derive(Debug)]
-pub(crate) struct Slot<T>(Weak<Cached<T>>);
+pub(crate) struct Slot<T>(Option<Arc<Cell<T>>>);
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        Self(Weak::new())
+        Self(None)
+    }
+}
+
+impl<T> Slot<T> {
+    /// What is open right now.
+    pub(crate) fn peek(&self) -> Option<Arc<Cached<T>>> {
+        self.0.as_ref()?.0.lock().clone()
     }
 }
 
 /// The open files and maps of one directory.
 #[derive(Debug)]
 pub(crate) struct HandleCache {
-    ring: Mutex<VecDeque<Arc<dyn Touch>>>,
+    ring: Mutex<VecDeque<Weak<dyn Evict>>>,
     open_max: usize,
 }
 
@@ -61,7 +84,7 @@ impl HandleCache {
         slot: &mut Slot<T>,
         open: impl FnOnce() -> Result<T, E>,
     ) -> Result<Arc<Cached<T>>, E> {
-        if let Some(cached) = slot.0.upgrade() {
+        if let Some(cached) = slot.peek() {
             cached.used.store(true, Ordering::Relaxed);
             return Ok(cached);
         }
@@ -70,8 +93,11 @@ impl HandleCache {
             used: AtomicBool::new(true),
             value: open()?,
         });
-        slot.0 = Arc::downgrade(&cached);
-        self.ring.lock().push_back(cached.clone());
+        // A cell of its own for each opening: one that was taken out is no longer in the ring.
+        let cell = Arc::new(Cell(Mutex::new(Some(Arc::clone(&cached)))));
+        let known: Arc<dyn Evict> = cell.clone();
+        slot.0 = Some(cell);
+        self.ring.lock().push_back(Arc::downgrade(&known));
         Ok(cached)
     }
 
@@ -82,11 +108,15 @@ impl HandleCache {
         while ring.len() >= self.open_max
             && let Some(oldest) = ring.pop_front()
         {
-            if second_chances > 0 && oldest.was_used() {
+            // What is gone by itself leaves its place.
+            let Some(cell) = oldest.upgrade() else {
+                continue;
+            };
+            if second_chances > 0 && cell.was_used() {
                 second_chances -= 1;
                 ring.push_back(oldest);
             } else {
-                closed.push(oldest);
+                closed.push(cell.take());
             }
         }
         drop(ring);
@@ -94,12 +124,16 @@ impl HandleCache {
 
     /// Closes everything that nobody is using right now.
     pub(crate) fn close_all(&self) {
-        self.ring.lock().clear();
+        let ring = std::mem::take(&mut *self.ring.lock());
+        for cell in ring.iter().filter_map(Weak::upgrade) {
+            cell.take();
+        }
     }
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.ring.lock().len()
+        let ring = self.ring.lock();
+        ring.iter().filter(|cell| cell.strong_count() > 0).count()
     }
 }
 
@@ -113,15 +147,35 @@ mod tests {
         let mut slots: Vec<Slot<u32>> = (0..10).map(|_| Slot::default()).collect();
         let mut opened = 0;
         for round in 0..10 {
-            let open = |_: &mut Slot<u32>| -> Result<u32, ()> { Ok(round) };
             drop(cache.get(&mut slots[0], || -> Result<u32, ()> {
                 opened += 1;
                 Ok(0)
             }));
-            let value = open(&mut slots[round as usize]);
-            drop(cache.get(&mut slots[round as usize], || value));
-            assert!(cache.len() <= 3);
+            drop(cache.get(&mut slots[round], || -> Result<u32, ()> { Ok(1) }));
+            let open = slots.iter().filter(|slot| slot.peek().is_some());
+            assert!(open.count() <= 3 && cache.len() <= 3);
         }
         assert!(opened < 10, "the slot in use was closed {opened} times");
+    }
+
+    #[test]
+    fn what_was_open_goes_with_its_owner_and_leaves_its_place() {
+        let cache = HandleCache::new(2);
+        let watched = Arc::new(());
+        let open = || -> Result<Arc<()>, ()> { Ok(Arc::clone(&watched)) };
+        let mut slots: Vec<Slot<Arc<()>>> = (0..2).map(|_| Slot::default()).collect();
+        for slot in &mut slots {
+            drop(cache.get(slot, open));
+        }
+        assert_eq!(Arc::strong_count(&watched), 3);
+        drop(slots);
+        assert_eq!((Arc::strong_count(&watched), cache.len()), (1, 0));
+        let mut slots: Vec<Slot<Arc<()>>> = (0..2).map(|_| Slot::default()).collect();
+        for slot in &mut slots {
+            drop(cache.get(slot, open));
+        }
+        assert!(slots.iter().all(|slot| slot.peek().is_some()));
+        cache.close_all();
+        assert_eq!(Arc::strong_count(&watched), 1);
     }
 }

@@ -7,12 +7,10 @@
 //! the segment, and an index that lies is rebuilt.
 
 use std::io;
-use std::sync::Arc;
+use std::path::Path;
 
-use highwater_disk::{File, Mapping};
+use highwater_disk::{Disk, Mapping, OpenMode};
 use highwater_types::Offset;
-
-use crate::handles::Cached;
 
 pub(crate) const OFFSET_ENTRY_LEN: usize = 8;
 pub(crate) const TIME_ENTRY_LEN: usize = 12;
@@ -74,102 +72,126 @@ impl TimeEntry {
 
 /// The entries of a whole offset index, or `None` if they do not rise within the segment.
 pub(crate) fn parse_offset_index(bytes: &[u8], segment_bytes: u64) -> Option<Vec<OffsetEntry>> {
-    let (entries, rest) = bytes.as_chunks::<OFFSET_ENTRY_LEN>();
-    let entries: Vec<_> = entries
-        .iter()
-        .map(|entry| OffsetEntry::from_bytes(*entry))
-        .collect();
-    offsets_rise(&entries, segment_bytes)
-        .then_some(entries)
-        .filter(|_| rest.is_empty())
+    let (entries, _) = bytes.as_chunks();
+    is_offset_index(bytes, segment_bytes).then(|| {
+        let entries = entries.iter();
+        entries
+            .map(|entry| OffsetEntry::from_bytes(*entry))
+            .collect()
+    })
 }
 
-fn offsets_rise(entries: &[OffsetEntry], segment_bytes: u64) -> bool {
-    let rises = |pair: &[OffsetEntry]| {
-        pair[0].relative_offset < pair[1].relative_offset && pair[0].position < pair[1].position
+/// Whether entries rise within the segment, and nothing is left over.
+pub(crate) fn is_offset_index(bytes: &[u8], segment_bytes: u64) -> bool {
+    let (entries, rest) = bytes.as_chunks();
+    let rises = |pair: &[[u8; OFFSET_ENTRY_LEN]]| {
+        let (one, next) = (
+            OffsetEntry::from_bytes(pair[0]),
+            OffsetEntry::from_bytes(pair[1]),
+        );
+        one.relative_offset < next.relative_offset && one.position < next.position
     };
-    entries.windows(2).all(rises)
-        && entries
-            .last()
-            .is_none_or(|last| u64::from(last.position) < segment_bytes)
+    let lies_within = |last: &[u8; OFFSET_ENTRY_LEN]| {
+        u64::from(OffsetEntry::from_bytes(*last).position) < segment_bytes
+    };
+    rest.is_empty() && entries.windows(2).all(rises) && entries.last().is_none_or(lies_within)
 }
 
 /// The entries of a whole time index, or `None` if they do not rise.
 pub(crate) fn parse_time_index(bytes: &[u8]) -> Option<Vec<TimeEntry>> {
-    let (entries, rest) = bytes.as_chunks::<TIME_ENTRY_LEN>();
-    let entries: Vec<_> = entries
-        .iter()
-        .map(|entry| TimeEntry::from_bytes(*entry))
-        .collect();
-    let rises = |pair: &[TimeEntry]| {
-        pair[0].timestamp_ms < pair[1].timestamp_ms
-            && pair[0].relative_offset < pair[1].relative_offset
+    let (entries, _) = bytes.as_chunks();
+    is_time_index(bytes).then(|| {
+        let entries = entries.iter();
+        entries.map(|entry| TimeEntry::from_bytes(*entry)).collect()
+    })
+}
+
+/// Whether entries rise, and nothing is left over.
+pub(crate) fn is_time_index(bytes: &[u8]) -> bool {
+    let (entries, rest) = bytes.as_chunks();
+    let rises = |pair: &[[u8; TIME_ENTRY_LEN]]| {
+        let (one, next) = (
+            TimeEntry::from_bytes(pair[0]),
+            TimeEntry::from_bytes(pair[1]),
+        );
+        one.timestamp_ms < next.timestamp_ms && one.relative_offset < next.relative_offset
     };
-    entries
-        .windows(2)
-        .all(rises)
-        .then_some(entries)
-        .filter(|_| rest.is_empty())
+    rest.is_empty() && entries.windows(2).all(rises)
 }
 
-/// Where the entries of an index are read from.
-#[derive(Clone, Debug)]
-pub(crate) enum IndexEntries {
-    /// A closed segment's, mapped.
-    Mapped(Arc<Cached<Box<dyn Mapping>>>),
-    /// The written part of an active segment's: so many bytes of the file.
-    File(Arc<dyn File>, u64),
+/// How much of an index file is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it: the segment is closed, and the file does not change any more.
+    Whole,
+    /// So many bytes: the segment is written to, and the file grows behind them.
+    First(u64),
 }
 
-impl IndexEntries {
-    fn len(&self, entry_len: usize) -> usize {
-        match self {
-            Self::Mapped(map) => map.value.len() / entry_len,
-            Self::File(_, bytes) => *bytes as usize / entry_len,
-        }
-    }
+/// An index file as memory, or the front of one.
+///
+/// The memory stays good as long as the file does not become shorter under it. None does: an
+/// index that is made anew gets a new file under the old name, and only a start cuts one in
+/// place, before anything is mapped. A file that is removed keeps its bytes while it is mapped.
+#[derive(Debug)]
+pub(crate) struct MappedIndex {
+    map: Box<dyn Mapping>,
+    is_whole: bool,
+}
 
-    fn entry<const N: usize>(&self, at: usize) -> io::Result<[u8; N]> {
-        let mut out = [0; N];
-        match self {
-            Self::Mapped(map) => out.copy_from_slice(&map.value[at * N..(at + 1) * N]),
-            Self::File(file, _) => {
-                if file.read_full_at(&mut out, (at * N) as u64)? < N {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-            }
-        }
-        Ok(out)
-    }
-
-    fn last_where<const N: usize>(
-        &self,
-        holds: impl Fn([u8; N]) -> bool,
-    ) -> io::Result<Option<[u8; N]>> {
-        let (mut low, mut high) = (0, self.len(N));
-        while low < high {
-            let middle = low.midpoint(high);
-            if holds(self.entry(middle)?) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        low.checked_sub(1).map(|at| self.entry(at)).transpose()
-    }
-
-    /// The last entry of an offset index that is not behind the offset.
-    pub(crate) fn find_offset(
-        &self,
-        base: Offset,
-        offset: Offset,
-    ) -> io::Result<Option<OffsetEntry>> {
-        let not_behind = |entry| {
-            let entry = OffsetEntry::from_bytes(entry);
-            base + i64::from(entry.relative_offset) <= offset
+impl MappedIndex {
+    /// Maps as much of a file as is wanted; an error if the file is shorter.
+    pub(crate) fn open(disk: &dyn Disk, path: &Path, extent: Extent) -> io::Result<Self> {
+        let file = disk.open(path, OpenMode::Read)?;
+        let len = match extent {
+            Extent::Whole => file.len()?,
+            Extent::First(bytes) => bytes,
         };
-        Ok(self.last_where(not_behind)?.map(OffsetEntry::from_bytes))
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::InvalidData)?;
+        Ok(Self {
+            map: file.map(len)?,
+            is_whole: extent == Extent::Whole,
+        })
     }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// Whether all that is wanted is mapped.
+    pub(crate) fn serves(&self, extent: Extent) -> bool {
+        match extent {
+            Extent::Whole => self.is_whole,
+            Extent::First(bytes) => self.map.len() as u64 >= bytes,
+        }
+    }
+}
+
+/// The last entry that holds, of entries of which the first ones do.
+fn last_where<const N: usize>(bytes: &[u8], holds: impl Fn(&[u8; N]) -> bool) -> Option<[u8; N]> {
+    let (entries, _) = bytes.as_chunks::<N>();
+    let at = entries.partition_point(holds).checked_sub(1)?;
+    entries.get(at).copied()
+}
+
+/// The last entry of an offset index that is not behind the offset.
+pub(crate) fn find_offset(bytes: &[u8], base: Offset, offset: Offset) -> Option<OffsetEntry> {
+    let not_behind = |entry: &[u8; OFFSET_ENTRY_LEN]| {
+        base + i64::from(OffsetEntry::from_bytes(*entry).relative_offset) <= offset
+    };
+    last_where(bytes, not_behind).map(OffsetEntry::from_bytes)
+}
+
+/// The last entry of a time index that is earlier than the time.
+pub(crate) fn find_time_before(bytes: &[u8], timestamp_ms: i64) -> Option<TimeEntry> {
+    let is_earlier =
+        |entry: &[u8; TIME_ENTRY_LEN]| TimeEntry::from_bytes(*entry).timestamp_ms < timestamp_ms;
+    last_where(bytes, is_earlier).map(TimeEntry::from_bytes)
+}
+
+/// The last entry of a time index.
+pub(crate) fn last_time(bytes: &[u8]) -> Option<TimeEntry> {
+    last_where(bytes, |_| true).map(TimeEntry::from_bytes)
 }
 
 #[cfg(test)]

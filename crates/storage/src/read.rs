@@ -14,7 +14,7 @@ use highwater_types::Offset;
 
 use crate::active_index::{ActiveIndex, Hint};
 use crate::error::{ReadError, StorageError};
-use crate::index_file::{IndexEntries, OffsetEntry};
+use crate::index_file::{self, Extent, OffsetEntry};
 use crate::log::{PartitionLog, View};
 use crate::paths;
 use crate::scan::{Found, Scanner};
@@ -310,37 +310,30 @@ impl PartitionLog {
         dir: &Path,
         offset: Offset,
     ) -> Result<Option<OffsetEntry>, ReadError> {
-        let base = target.segment.base;
-        let entries = if target.is_active {
-            let hint = {
-                let view = self.view.lock();
-                // It may have been closed since.
-                let is_active = view.segments.last().is_some_and(|last| last.base == base);
-                view.index
-                    .as_ref()
-                    .filter(|_| is_active)
-                    .map(|index| index.find_offset(offset))
-            };
-            match hint {
-                Some(Hint::At(entry)) => return Ok(Some(entry)),
-                Some(Hint::InFile(0)) => return Ok(None),
-                Some(Hint::InFile(bytes)) => {
-                    let path = paths::segment_file(dir, base, paths::INDEX);
-                    let opened = self.dir.disk.open(&path, highwater_disk::OpenMode::Read);
-                    opened.ok().map(|file| IndexEntries::File(file, bytes))
-                }
-                None => target.segment.offset_index(self.place(dir))?,
+        let (segment, base) = (&target.segment, target.segment.base);
+        let hint = target.is_active.then(|| {
+            let view = self.view.lock();
+            // It may have been closed since.
+            let is_active = view.segments.last().is_some_and(|last| last.base == base);
+            let index = view.index.as_ref().filter(|_| is_active);
+            index.map(|index| index.find_offset(offset))
+        });
+        let index = match hint.flatten() {
+            Some(Hint::At(entry)) => return Ok(Some(entry)),
+            Some(Hint::InFile(0)) => return Ok(None),
+            Some(Hint::InFile(bytes)) => {
+                segment.offset_index(self.place(dir), Extent::First(bytes))
             }
-        } else {
-            match target.segment.offset_index(self.place(dir))? {
-                Some(entries) => Some(entries),
-                None => {
+            None => match segment.offset_index(self.place(dir), Extent::Whole) {
+                Ok(None) if !target.is_active => {
                     self.rebuild_index(target, dir)?;
-                    target.segment.offset_index(self.place(dir))?
+                    segment.offset_index(self.place(dir), Extent::Whole)
                 }
-            }
+                found => found,
+            },
         };
-        Ok(entries.and_then(|entries| entries.find_offset(base, offset).ok().flatten()))
+        let index = index.map_err(|error| self.judge_read(error))?;
+        Ok(index.and_then(|index| index_file::find_offset(index.value.bytes(), base, offset)))
     }
 
     /// Writes the indexes of a closed segment anew from its batch headers.
@@ -362,7 +355,7 @@ impl PartitionLog {
             Err(error) if !error.is_passing() => return Err(self.judge(error).into()),
             _ => {}
         }
-        segment.drop_index();
+        segment.drop_indexes();
         Ok(())
     }
 }

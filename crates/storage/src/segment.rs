@@ -8,14 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use highwater_disk::{Disk, File, Mapping, OpenMode};
+use highwater_disk::{Disk, File, OpenMode};
 use highwater_types::Offset;
 use parking_lot::Mutex;
 
 use crate::active_index::MaxTimestamp;
 use crate::error::StorageError;
 use crate::handles::{Cached, HandleCache, Slot};
-use crate::index_file::{self, IndexEntries, TimeEntry};
+use crate::index_file::{self, Extent, MappedIndex};
 use crate::paths;
 
 /// A range of a segment that is no longer what was written.
@@ -28,11 +28,28 @@ pub(crate) struct Damage {
     pub(crate) until: Offset,
 }
 
+/// One of the two indexes of a segment.
+#[derive(Debug, Default)]
+struct IndexSlot {
+    map: Slot<MappedIndex>,
+    /// Whether its entries were looked through. Once is enough: what follows is written by this
+    /// process, and an entry that lies is found out when it is used.
+    is_checked: bool,
+}
+
+/// What an index file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IndexKind {
+    Offset,
+    Time,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct SegmentState {
     log: Slot<Arc<dyn File>>,
     pinned: Option<Arc<Cached<Arc<dyn File>>>>,
-    offset_index: Slot<Box<dyn Mapping>>,
+    offset_index: IndexSlot,
+    time_index: IndexSlot,
     /// Largest time, once it has been looked up or the segment was closed by this process.
     pub(crate) max_timestamp: Option<MaxTimestamp>,
     /// From here on the bytes were written or checked by this process.
@@ -127,41 +144,71 @@ impl Segment {
         self.state.lock().pinned = None;
     }
 
-    /// The offset index of a closed segment; `None` if it is missing or makes no sense.
+    /// The offset index; `None` if it is missing or makes no sense.
     pub(crate) fn offset_index(
         &self,
         place: Place<'_>,
-    ) -> Result<Option<IndexEntries>, StorageError> {
-        let mut state = self.state.lock();
-        let path = paths::segment_file(place.dir, self.base, paths::INDEX);
+        extent: Extent,
+    ) -> Result<Option<Arc<Cached<MappedIndex>>>, StorageError> {
+        self.index(place, IndexKind::Offset, extent)
+    }
+
+    /// The time index; `None` if it is missing or makes no sense.
+    pub(crate) fn time_index(
+        &self,
+        place: Place<'_>,
+        extent: Extent,
+    ) -> Result<Option<Arc<Cached<MappedIndex>>>, StorageError> {
+        self.index(place, IndexKind::Time, extent)
+    }
+
+    fn index(
+        &self,
+        place: Place<'_>,
+        kind: IndexKind,
+        extent: Extent,
+    ) -> Result<Option<Arc<Cached<MappedIndex>>>, StorageError> {
         let size = self.size();
-        let opened = place.handles.get(&mut state.offset_index, || {
-            let file = place.disk.open(&path, OpenMode::Read)?;
-            let map = file.map(file.len()? as usize)?;
-            match index_file::parse_offset_index(&map, size) {
-                Some(_) => Ok(map),
-                None => Err(std::io::ErrorKind::InvalidData.into()),
-            }
+        let mut state = self.state.lock();
+        let (slot, suffix) = match kind {
+            IndexKind::Offset => (&mut state.offset_index, paths::INDEX),
+            IndexKind::Time => (&mut state.time_index, paths::TIME_INDEX),
+        };
+        if slot.map.peek().is_some_and(|map| !map.value.serves(extent)) {
+            slot.map = Slot::default();
+        }
+        let is_checked = slot.is_checked;
+        let path = paths::segment_file(place.dir, self.base, suffix);
+        let opened = place.handles.get(&mut slot.map, || {
+            let index = MappedIndex::open(place.disk, &path, extent)?;
+            let is_sound = is_checked
+                || match kind {
+                    IndexKind::Offset => index_file::is_offset_index(index.bytes(), size),
+                    IndexKind::Time => index_file::is_time_index(index.bytes()),
+                };
+            is_sound
+                .then_some(index)
+                .ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidData))
         });
         match opened {
-            Ok(map) => Ok(Some(IndexEntries::Mapped(map))),
-            Err(error) if highwater_disk::is_out_of_handles(&error) => {
+            Ok(index) => {
+                slot.is_checked = true;
+                Ok(Some(index))
+            }
+            // These say nothing about the file.
+            Err(error)
+                if highwater_disk::is_out_of_handles(&error)
+                    || error.kind() == std::io::ErrorKind::OutOfMemory =>
+            {
                 Err(StorageError::io(&path, error))
             }
             Err(_) => Ok(None),
         }
     }
 
-    /// Forgets the mapped index, because its file was replaced.
-    pub(crate) fn drop_index(&self) {
-        self.state.lock().offset_index = Slot::default();
-    }
-
-    /// All entries of the time index of a closed segment; `None` if it is missing or broken.
-    pub(crate) fn time_index(&self, place: Place<'_>) -> Option<Vec<TimeEntry>> {
-        let path = paths::segment_file(place.dir, self.base, paths::TIME_INDEX);
-        let bytes = place.disk.read_file(&path, 1 << 30).ok()?;
-        index_file::parse_time_index(&bytes)
+    /// Forgets the mapped indexes, because their files were replaced.
+    pub(crate) fn drop_indexes(&self) {
+        self.state.lock().drop_indexes();
     }
 }
 
@@ -226,7 +273,12 @@ impl SegmentState {
         }
         self.damaged.retain(|damage| damage.position < size);
         self.max_timestamp = None;
-        self.offset_index = Slot::default();
+        self.drop_indexes();
+    }
+
+    fn drop_indexes(&mut self) {
+        self.offset_index = IndexSlot::default();
+        self.time_index = IndexSlot::default();
     }
 }
 

@@ -5,4 +5,5 @@ mod compaction;
 mod crash_points;
 mod damage;
 mod faults;
+mod indexes;
 mod support;

@@ -6,9 +6,10 @@ use highwater_types::{LeaderEpoch, Offset};
 
 use crate::active_index::MaxTimestamp;
 use crate::error::{ReadError, StorageError};
+use crate::index_file::{self, Extent, TimeEntry};
 use crate::log::PartitionLog;
 use crate::paths;
-use crate::read::{Sought, Target};
+use crate::read::{Located, Sought, Target};
 use crate::scan::{Found, Scanner};
 
 /// A record found by its time.
@@ -87,17 +88,12 @@ impl PartitionLog {
         }
         let dir = self.path();
         let base = target.segment.base;
-        let last = target
-            .segment
-            .time_index(self.place(&dir))
-            .and_then(|times| {
-                let last = times.last()?;
-                let offset = base + i64::from(last.relative_offset);
-                Some(MaxTimestamp {
-                    timestamp_ms: last.timestamp_ms,
-                    offset,
-                })
-            });
+        let times = target.segment.time_index(self.place(&dir), Extent::Whole)?;
+        let last = times.and_then(|times| index_file::last_time(times.value.bytes()));
+        let last = last.map(|last| MaxTimestamp {
+            timestamp_ms: last.timestamp_ms,
+            offset: base + i64::from(last.relative_offset),
+        });
         let file = target.segment.file(self.place(&dir))?;
         let mut scanner = Scanner::new(file, target.size).below(target.end);
         let io = |source| StorageError::io(&dir, source);
@@ -119,10 +115,11 @@ impl PartitionLog {
         let base = target.segment.base;
         let index = target
             .segment
-            .offset_index(self.place(&self.path()))
+            .offset_index(self.place(&self.path()), Extent::Whole)
             .ok()
             .flatten();
-        let entry = index.and_then(|index| index.find_offset(base, target.end).ok().flatten());
+        let entry =
+            index.and_then(|index| index_file::find_offset(index.value.bytes(), base, target.end));
         let (mut position, mut offset_min) = (0, base);
         let mut largest = -1;
         if let Some(entry) = entry {
@@ -142,10 +139,6 @@ impl PartitionLog {
         timestamp_ms: i64,
         upper: Offset,
     ) -> Result<Option<TimestampedOffset>, ReadError> {
-        let start = self.time_hint(target, timestamp_ms).max(self.log_start());
-        let Sought::Batch(first) = self.seek(target, start)? else {
-            return Ok(None);
-        };
         let dir = self.path();
         let io = |source| {
             let path = paths::segment_file(&dir, target.segment.base, paths::LOG);
@@ -156,6 +149,9 @@ impl PartitionLog {
             .file(self.place(&dir))
             .map_err(|error| self.judge_read(error))?;
         let mut scanner = Scanner::new(file, target.size).below(target.end);
+        let Some(first) = self.search_start(target, timestamp_ms, &mut scanner)? else {
+            return Ok(None);
+        };
         let (mut position, mut offset_min) = (first.position, first.base_offset);
         loop {
             match scanner.header(position, offset_min).map_err(io)? {
@@ -187,24 +183,60 @@ impl PartitionLog {
         }
     }
 
-    /// An offset in front of which no record of the segment has reached the time.
-    fn time_hint(&self, target: &Target, timestamp_ms: i64) -> Offset {
+    /// The batch where the search for a time begins, of the readable part of the segment.
+    fn search_start(
+        &self,
+        target: &Target,
+        timestamp_ms: i64,
+        scanner: &mut Scanner,
+    ) -> Result<Option<Located>, ReadError> {
+        let start = target.segment.base.max(self.log_start());
+        if let Some(entry) = self.time_hint(target, timestamp_ms)? {
+            let named = target.segment.base + i64::from(entry.relative_offset);
+            // The index is believed only if the batch it names has the time it names.
+            if named > start
+                && let Sought::Batch(located) = self.seek(target, named)?
+                && located.base_offset <= named
+                && let Ok(Found::Batch(header)) =
+                    scanner.header(located.position, located.base_offset)
+                && header.max_timestamp_ms == entry.timestamp_ms
+            {
+                return Ok(Some(located));
+            }
+        }
+        match self.seek(target, start)? {
+            Sought::Batch(located) => Ok(Some(located)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The last entry of the time index that is earlier than the time: in front of the batch it
+    /// names no record of the segment has reached the time.
+    fn time_hint(
+        &self,
+        target: &Target,
+        timestamp_ms: i64,
+    ) -> Result<Option<TimeEntry>, StorageError> {
         let base = target.segment.base;
+        let mut extent = Extent::Whole;
         if target.is_active {
             let view = self.view.lock();
             let still = view.segments.last().is_some_and(|last| last.base == base);
-            let index = view.index.as_ref().filter(|_| still);
-            if let Some(entry) = index.and_then(|index| index.find_time_before(timestamp_ms)) {
-                return base + i64::from(entry.relative_offset);
+            if let Some(index) = view.index.as_ref().filter(|_| still) {
+                if let Some(entry) = index.find_time_before(timestamp_ms) {
+                    return Ok(Some(entry));
+                }
+                if index.written_time_bytes == 0 {
+                    return Ok(None);
+                }
+                extent = Extent::First(index.written_time_bytes);
             }
         }
         let times = target
             .segment
-            .time_index(self.place(&self.path()))
-            .unwrap_or_default();
-        let before = times.partition_point(|entry| entry.timestamp_ms < timestamp_ms);
-        let entry = before.checked_sub(1).and_then(|at| times.get(at));
-        entry.map_or(base, |entry| base + i64::from(entry.relative_offset))
+            .time_index(self.place(&self.path()), extent)
+            .map_err(|error| self.judge_read(error))?;
+        Ok(times.and_then(|times| index_file::find_time_before(times.value.bytes(), timestamp_ms)))
     }
 }
 

@@ -190,9 +190,33 @@ impl PartitionLog {
         segment.state.lock().cut(position);
         let mut scanner = crate::scan::Scanner::new(file, position);
         let interval_bytes = self.config().index_interval_bytes;
-        let index: ActiveIndex =
+        let mut index: ActiveIndex =
             crate::read::index_of(&mut scanner, segment, interval_bytes).map_err(io)?;
+        // In the place of the old files and not into them: a reader may have those mapped.
+        match crate::read::write_index_files(&*self.dir.disk, &dir, segment.base, &index) {
+            Ok(()) => {
+                let (offsets, times) = index.waiting();
+                index.written(offsets.len(), times.len());
+            }
+            // They wait in memory for the room they need; the old files must not wait for them.
+            Err(error) if error.is_passing() => self.remove_index_files(segment)?,
+            Err(error) => return Err(error),
+        }
+        segment.drop_indexes();
         self.view.lock().index = Some(Box::new(index));
-        self.write_index(segment)
+        Ok(())
+    }
+
+    fn remove_index_files(&self, segment: &Segment) -> Result<(), StorageError> {
+        for kind in [paths::INDEX, paths::TIME_INDEX] {
+            let path = paths::segment_file(&self.path(), segment.base, kind);
+            match self.dir.disk.remove(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StorageError::io(&path, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }

@@ -41,6 +41,7 @@ impl Disk for FaultyDisk {
                     file.dirty.extend(0..sectors);
                     file.seen.clear();
                     file.length_is_dirty = true;
+                    state.was_cut(inode, 0);
                 }
                 inode
             }
@@ -53,6 +54,8 @@ impl Disk for FaultyDisk {
                 state.add(path, Node::File(FileNode::default()))
             }
         };
+        state.opened += 1;
+        state.open += 1;
         Ok(Arc::new(FaultyFile {
             disk: self.clone(),
             inode,

@@ -14,8 +14,18 @@ pub(super) struct FaultyFile {
     pub(super) inode: Inode,
 }
 
+impl Drop for FaultyFile {
+    fn drop(&mut self) {
+        self.disk.0.lock().open -= 1;
+    }
+}
+
 #[derive(Debug)]
-struct FaultyMapping(Vec<u8>);
+struct FaultyMapping {
+    disk: FaultyDisk,
+    inode: Inode,
+    bytes: Vec<u8>,
+}
 
 impl Mapping for FaultyMapping {}
 
@@ -23,7 +33,17 @@ impl Deref for FaultyMapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+}
+
+impl Drop for FaultyMapping {
+    fn drop(&mut self) {
+        let mut state = self.disk.0.lock();
+        let own = (self.inode, self.bytes.len());
+        if let Some(at) = state.maps.iter().position(|map| *map == own) {
+            state.maps.swap_remove(at);
+        }
     }
 }
 
@@ -35,6 +55,7 @@ impl File for FaultyFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         let mut state = self.disk.0.lock();
         state.alive()?;
+        state.reads += 1;
         let seen = &state.file(self.inode)?.seen;
         let from = (position as usize).min(seen.len());
         let len = buffer.len().min(seen.len() - from);
@@ -102,6 +123,7 @@ impl File for FaultyFile {
         let low = old.min(len as usize);
         file.dirty
             .extend(low / SECTOR_BYTES..old.max(len as usize).div_ceil(SECTOR_BYTES));
+        state.was_cut(self.inode, len as usize);
         Ok(())
     }
 
@@ -125,10 +147,15 @@ impl File for FaultyFile {
     }
 
     fn map(&self, len: usize) -> io::Result<Box<dyn Mapping>> {
-        let mut bytes = vec![0; len];
-        if self.read_at(&mut bytes, 0)? < len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(Box::new(FaultyMapping(bytes)))
+        let mut state = self.disk.0.lock();
+        state.alive()?;
+        let seen = &state.file(self.inode)?.seen;
+        let bytes = seen
+            .get(..len)
+            .ok_or(io::ErrorKind::UnexpectedEof)?
+            .to_vec();
+        state.maps.push((self.inode, len));
+        let (disk, inode) = (self.disk.clone(), self.inode);
+        Ok(Box::new(FaultyMapping { disk, inode, bytes }))
     }
 }

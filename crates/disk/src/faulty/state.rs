@@ -47,6 +47,14 @@ pub(super) struct State {
     pub(super) failing_writes: Option<String>,
     pub(super) capacity_bytes: Option<u64>,
     pub(super) short_writes: bool,
+    /// Files that were opened so far, and how many of those are open.
+    pub(super) opened: u64,
+    pub(super) open: u64,
+    /// Reads so far.
+    pub(super) reads: u64,
+    /// Files and lengths of the maps that live, and how often one lost bytes.
+    pub(super) maps: Vec<(Inode, usize)>,
+    pub(super) maps_cut: u64,
 }
 
 /// A small generator, so that a crash depends on its seed alone (splitmix64).
@@ -102,6 +110,15 @@ impl State {
             Some(Node::File(file)) => Ok(file),
             _ => Err(io::ErrorKind::IsADirectory.into()),
         }
+    }
+
+    /// Notes that a file has become shorter.
+    pub(super) fn was_cut(&mut self, inode: Inode, len: usize) {
+        let cut = self
+            .maps
+            .iter()
+            .filter(|(of, mapped)| *of == inode && *mapped > len);
+        self.maps_cut += cut.count() as u64;
     }
 
     pub(super) fn parent_exists(&self, path: &Path) -> io::Result<()> {

@@ -168,3 +168,21 @@ fn short_writes_are_continued() {
     written(&disk, "/a", b"0123456789");
     assert_eq!(disk.bytes(path("/a")).unwrap(), b"0123456789");
 }
+
+#[test]
+fn a_map_shows_what_the_file_has_and_a_cut_below_it_is_noticed() {
+    let disk = FaultyDisk::new();
+    let file = written(&disk, "/a", b"0123456789");
+    let map = file.map(6).unwrap();
+    assert_eq!(&map[..], b"012345");
+    assert!(file.map(11).is_err());
+    assert!(file.map(0).unwrap().is_empty());
+    file.set_len(6).unwrap();
+    assert_eq!((disk.maps_cut(), disk.live_maps()), (0, 1));
+    file.set_len(5).unwrap();
+    assert_eq!(disk.maps_cut(), 1);
+    drop(disk.open(path("/a"), OpenMode::Truncate).unwrap());
+    assert_eq!(disk.maps_cut(), 2);
+    drop((map, file));
+    assert_eq!((disk.live_maps(), disk.open_files()), (0, 0));
+}
