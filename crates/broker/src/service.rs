@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use highwater_net::{ConnectionInfo, Frame, Reply, Reservation, Response, Service};
+use highwater_net::{Answer, ConnectionInfo, Frame, Reply, Reservation, Response, Service};
 use highwater_protocol::{
     DecodeError, Encodable, RequestHeader, ServedRequest, api_name, decode_request,
     encode_response, parse_request_header, range,
@@ -85,7 +85,8 @@ impl Call<'_> {
         self.responder.reply(body)
     }
 
-    /// Does work that waits for the disk on a thread of its own, and answers when it is done.
+    /// Does work that waits for the disk on a thread of its own, and answers when it is done. No
+    /// later request of the connection is begun before.
     pub(crate) fn blocking<M, F>(&mut self, work: F) -> Reply
     where
         M: Encodable + Send + 'static,
@@ -103,7 +104,7 @@ impl Call<'_> {
             drop(reservation);
             responder.response(&done)
         });
-        Reply::Later(Box::pin(async move { task.await.ok().flatten() }))
+        Reply::Aside(Box::pin(async move { task.await.ok().flatten() }))
     }
 }
 
@@ -160,16 +161,22 @@ impl BrokerService {
     fn timed(&self, reply: Reply, api_key: i16, started: std::time::Instant) -> Reply {
         let took = started.elapsed();
         self.0.metrics.handled(api_key, took);
-        let Reply::Later(answer) = reply else {
-            self.0.metrics.answered(api_key, took);
-            return reply;
-        };
         let broker = Arc::clone(&self.0);
-        Reply::Later(Box::pin(async move {
-            let response = answer.await;
-            broker.metrics.answered(api_key, started.elapsed());
-            response
-        }))
+        let timed = |answer: Answer| -> Answer {
+            Box::pin(async move {
+                let response = answer.await;
+                broker.metrics.answered(api_key, started.elapsed());
+                response
+            })
+        };
+        match reply {
+            Reply::Later(answer) => Reply::Later(timed(answer)),
+            Reply::Aside(answer) => Reply::Aside(timed(answer)),
+            answered => {
+                self.0.metrics.answered(api_key, took);
+                answered
+            }
+        }
     }
 
     fn dispatch(

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::StreamExt;
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::inbound::{Inbound, InboundError, Progress, Reader};
 use crate::outbound::Writer;
 use crate::registry::{Order, Registry, Shared};
-use crate::{NetConfig, Reply, Response, Service};
+use crate::{Answer, NetConfig, Reply, Service};
 
 /// Frames handled before the thread is offered to other connections.
 const FRAMES_PER_TURN: usize = 32;
@@ -21,8 +22,6 @@ const FRAMES_PER_TURN: usize = 32;
 const QUEUED_OUTPUT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Output at which writing starts although more requests are at hand.
 const EAGER_WRITE_BYTES: usize = 64 * 1024;
-
-type Pending = Pin<Box<dyn Future<Output = Option<Response>> + Send>>;
 
 /// Whether the connection goes on.
 enum Turn {
@@ -52,10 +51,12 @@ pub(crate) struct Connection<S: Service> {
     reader: Reader,
     progress: Progress,
     writer: Writer,
-    pending: FuturesOrdered<Pending>,
+    pending: FuturesOrdered<Answer>,
     /// Bytes of each pending answer that is ready and stands behind one that is not.
     ready_behind: VecDeque<usize>,
     ready_behind_bytes: usize,
+    /// Whether what was begun aside is done; its answer may still stand behind others.
+    aside_done: Option<Arc<AtomicBool>>,
     in_flight_max: usize,
     reading: bool,
 }
@@ -82,6 +83,7 @@ impl<S: Service> Connection<S> {
             pending: FuturesOrdered::new(),
             ready_behind: VecDeque::new(),
             ready_behind_bytes: 0,
+            aside_done: None,
             in_flight_max: config.in_flight_max,
             reading: true,
         }
@@ -97,12 +99,23 @@ impl<S: Service> Connection<S> {
                 let bytes = response.len();
                 self.await_answer(Box::pin(std::future::ready(Some(response))), bytes);
             }
-            Reply::Later(future) => self.await_answer(future, 0),
+            Reply::Later(answer) => self.await_answer(answer, 0),
+            Reply::Aside(answer) => {
+                let done = Arc::new(AtomicBool::new(false));
+                self.aside_done = Some(Arc::clone(&done));
+                let answer = async move {
+                    let response = answer.await;
+                    // Polled by the task of this connection, like whoever reads it.
+                    done.store(true, Ordering::Relaxed);
+                    response
+                };
+                self.await_answer(Box::pin(answer), 0);
+            }
         }
         true
     }
 
-    fn await_answer(&mut self, answer: Pending, ready_bytes: usize) {
+    fn await_answer(&mut self, answer: Answer, ready_bytes: usize) {
         self.pending.push_back(answer);
         self.ready_behind.push_back(ready_bytes);
         self.ready_behind_bytes += ready_bytes;
@@ -122,8 +135,15 @@ impl<S: Service> Connection<S> {
         Collected::OutputFull
     }
 
+    /// Whether something is being done aside that later requests must find done.
+    fn is_held_up(&self) -> bool {
+        let done = self.aside_done.as_ref();
+        done.is_some_and(|done| !done.load(Ordering::Relaxed))
+    }
+
     fn may_read(&self) -> bool {
         self.reading
+            && !self.is_held_up()
             && self.pending.len() < self.in_flight_max
             && self.writer.queued_bytes() + self.ready_behind_bytes < QUEUED_OUTPUT_BYTES_MAX
     }
@@ -195,8 +215,10 @@ impl<S: Service> Connection<S> {
         if self.progress.has_moved(self.reader.begun_bytes()) {
             self.shared.frame_open(now_ms, false);
         }
+        // A peer is late only with what it is asked for.
+        let is_due = self.may_read() && !self.reader.waits_for_memory();
         self.shared
-            .frame_open(now_ms, self.reader.is_mid_frame() && self.may_read());
+            .frame_open(now_ms, self.reader.is_mid_frame() && is_due);
         self.shared.set_busy(!self.pending.is_empty());
         match self.flush(cx, now_ms) {
             Poll::Ready(Err(error)) => {
@@ -204,7 +226,8 @@ impl<S: Service> Connection<S> {
                 Turn::End
             }
             // Nobody but the socket wakes it once reading has stopped, so it must not stop early.
-            Poll::Pending if self.may_read() => read,
+            Poll::Pending if self.may_read() && !held_back => read,
+            Poll::Pending if self.may_read() => Turn::Again,
             Poll::Pending => Turn::Wait,
             // What was not asked for lack of room would never wake it.
             Poll::Ready(Ok(())) if matches!(collected, Collected::OutputFull) => Turn::Again,

@@ -60,6 +60,7 @@ pub(crate) struct Reader {
     limit: usize,
     /// The size of the last frame: the best guess for the next read.
     last_frame: usize,
+    waits_for_memory: bool,
 }
 
 impl Reader {
@@ -69,12 +70,18 @@ impl Reader {
             held: Reservation::empty(budget),
             limit,
             last_frame: 0,
+            waits_for_memory: false,
         }
     }
 
     /// Whether a frame has begun and is not whole.
     pub(crate) fn is_mid_frame(&self) -> bool {
         !self.buffer.is_empty()
+    }
+
+    /// Whether it is the budget, and not the peer, that keeps the next bytes from coming.
+    pub(crate) fn waits_for_memory(&self) -> bool {
+        self.waits_for_memory
     }
 
     /// Bytes of a frame that is not whole yet.
@@ -147,6 +154,7 @@ impl Reader {
         stream: &TcpStream,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Inbound, InboundError>> {
+        self.waits_for_memory = false;
         loop {
             if let Some(frame) = self.cut()? {
                 return Poll::Ready(Ok(Inbound::Frame(frame)));
@@ -160,6 +168,7 @@ impl Reader {
                 Poll::Ready(ready) => ready?,
             }
             let Some(wanted) = self.hold(cx.waker())? else {
+                self.waits_for_memory = true;
                 return Poll::Pending;
             };
             self.buffer.reserve(wanted);

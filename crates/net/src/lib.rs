@@ -4,6 +4,8 @@
 //! the work that fixes an order (an append, say) is done before `call` returns; what is left
 //! is a future that the same task polls. So requests of a connection are processed in order
 //! and answered in order, many may be in flight, and none costs a hand-off between threads.
+//! Only work that is done aside, on a thread that may wait for a disk, holds the next request
+//! back until it is done.
 //!
 //! The crate knows lengths, not messages: what a frame means is the service's business.
 
@@ -18,7 +20,7 @@ mod service;
 pub use budget::{Budget, Reservation};
 pub use listener::{BoundListener, ListenerError, ServerHandle, serve};
 pub use registry::ConnectionCounts;
-pub use service::{ConnectionInfo, FileSource, Frame, Piece, Reply, Response, Service};
+pub use service::{Answer, ConnectionInfo, FileSource, Frame, Piece, Reply, Response, Service};
 
 use std::collections::HashMap;
 use std::net::IpAddr;

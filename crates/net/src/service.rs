@@ -92,12 +92,18 @@ impl Response {
     }
 }
 
+/// An answer that comes later; `None` ends the connection.
+pub type Answer = Pin<Box<dyn Future<Output = Option<Response>> + Send>>;
+
 /// What the service makes of a frame.
 pub enum Reply {
     /// The answer.
     Now(Response),
-    /// The answer comes later; `None` ends the connection.
-    Later(Pin<Box<dyn Future<Output = Option<Response>> + Send>>),
+    /// What the request does is done, and the answer comes later; `None` ends the connection.
+    Later(Answer),
+    /// Both come later: what the request does is done when the answer is there, and no further
+    /// request of the connection is begun before that.
+    Aside(Answer),
     /// There is no answer (a produce with acks=0).
     Nothing,
     /// The connection must end; the service has logged why.
@@ -113,6 +119,7 @@ pub trait Service: Send + Sync + 'static {
     fn connected(&self, info: ConnectionInfo) -> Self::Connection;
 
     /// A frame has come. Whatever must happen in the order of requests happens before this
-    /// returns; it must not block for longer than a write to the page cache.
+    /// returns, or is replied as [`Reply::Aside`]; it must not block for longer than a write to
+    /// the page cache.
     fn call(&self, connection: &mut Self::Connection, frame: Frame) -> Reply;
 }

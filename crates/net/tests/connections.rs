@@ -49,6 +49,51 @@ async fn requests_are_taken_while_an_earlier_one_is_parked() {
     }
 }
 
+/// Another connection's answers show that the server had time for more.
+async fn give_time(server: &Server) {
+    let mut other = server.connect().await;
+    for _ in 0..200 {
+        other.send(&["n"]).await;
+        other.receive().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_done_aside_is_done_before_the_next_request_is_begun() {
+    let server = Server::start(NetConfig::default()).await;
+    let mut peer = server.connect().await;
+    // The second piece of work must not wait for the answer that is parked before the first.
+    peer.send(&["lz", "aa", "ab", "n1"]).await;
+    server.toy.called(2).await;
+    give_time(&server).await;
+    assert_eq!(*server.toy.calls.borrow(), 2 + 200, "the work is not done");
+    server.toy.release(b'a');
+    server.toy.called(3 + 200).await;
+    give_time(&server).await;
+    assert_eq!(*server.toy.calls.borrow(), 3 + 400, "nor is the next");
+    server.toy.release(b'b');
+    server.toy.called(4 + 400).await;
+    server.toy.release(b'z');
+    for expected in ["lz", "aa", "ab", "n1"] {
+        assert_eq!(peer.receive_text().await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_waits_for_what_is_done_aside() {
+    let server = Server::start(NetConfig::default()).await;
+    let mut peer = server.connect().await;
+    peer.send(&["aa", "n1"]).await;
+    server.toy.called(1).await;
+    let toy = Arc::clone(&server.toy);
+    let (cut_off, ()) = tokio::join!(server.handle.shut_down(PATIENCE), async {
+        toy.release(b'a');
+        assert_eq!(peer.receive_text().await, "aa");
+        peer.ended().await;
+    });
+    assert_eq!(cut_off, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_that_found_no_room_are_not_forgotten() {
     // As many in flight as are allowed, each half of what may be queued: the first two fill
@@ -65,6 +110,30 @@ async fn answers_that_found_no_room_are_not_forgotten() {
     server.toy.release(b'a');
     for _ in 0..6 {
         assert_eq!(peer.receive().await.len(), 5_000_000);
+    }
+    assert_eq!(peer.receive_text().await, "n1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_taken_again_although_nobody_takes_the_answers() {
+    let config = NetConfig {
+        in_flight_max: 2,
+        send_buffer_bytes: Some(64 * 1024),
+        ..NetConfig::default()
+    };
+    let server = Server::start(config).await;
+    let mut peer = server.connect().await;
+    // The first answer fills the socket, the others all that may be in flight.
+    peer.send(&["b6000000", "La10", "La10"]).await;
+    server.toy.called(3).await;
+    peer.send(&["n1"]).await;
+    give_time(&server).await;
+    // There is room in flight again, and for answers, but not in the socket: a peer that
+    // writes before it reads would never come to read.
+    server.toy.release(b'a');
+    server.toy.called(4 + 200).await;
+    for len in [6_000_000, 10, 10] {
+        assert_eq!(peer.receive().await.len(), len);
     }
     assert_eq!(peer.receive_text().await, "n1");
 }
@@ -128,12 +197,7 @@ async fn what_is_ready_behind_a_parked_request_is_bounded() {
     peer.send(&["la"]).await;
     peer.send(&["b1000000"; 100]).await;
     server.toy.called(5).await;
-    // Another connection's answer shows that the server had time for more.
-    let mut other = server.connect().await;
-    for _ in 0..200 {
-        other.send(&["n"]).await;
-        other.receive().await;
-    }
+    give_time(&server).await;
     let calls = *server.toy.calls.borrow() - 200;
     assert!(calls <= 12, "{calls} answers of 1 MB were made");
     server.toy.release(b'a');
@@ -386,6 +450,33 @@ async fn a_full_budget_holds_frames_back_until_memory_comes_back() {
     assert_eq!(late.receive_text().await, "n1");
     server.toy.kept.lock().unwrap().clear();
     server.until(|server| server.budget.used_bytes() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_that_waits_for_memory_is_not_late() {
+    let config = NetConfig {
+        frame_ms_max: 1000,
+        ..NetConfig::default()
+    };
+    let server = Server::with_budget(config, 100_000).await;
+    let frame = format!("n{}", "-".repeat(300_000));
+    let mut wire = (frame.len() as u32).to_be_bytes().to_vec();
+    wire.extend_from_slice(frame.as_bytes());
+    let mut patient = server.connect().await;
+    patient.send_raw(&wire[..2]).await;
+    server.until(|server| server.budget.used_bytes() > 0).await;
+    let mut keeper = server.connect().await;
+    keeper.send(&[&format!("k{}", "-".repeat(80_000))]).await;
+    assert_eq!(keeper.receive_text().await, "k");
+    // This one overdraws and then stops, so that the first gets no memory before it is cut off.
+    let mut late = server.connect().await;
+    late.send_raw(&wire[..20_000]).await;
+    server
+        .until(|server| server.budget.used_bytes() > 100_000)
+        .await;
+    let (rest, ()) = tokio::join!(late.ended(), patient.send_raw(&wire[2..]));
+    assert_eq!(rest, [0; 0]);
+    assert_eq!(patient.receive().await.len(), frame.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,16 +19,16 @@ pub(crate) mod sync;
 mod tests;
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use highwater_groups::{GroupError, InstanceId, Reply as GroupReply, Request};
-use highwater_net::{Reply, Response};
+use highwater_net::{Answer, Reply, Response};
 use highwater_protocol::{ErrorCode, StrBytes};
 use highwater_security::{Operation, RequestContext, Resource};
 
 use crate::broker::Broker;
+use crate::coordinator::OFFSETS_TOPIC;
 use crate::handlers::errors;
 use crate::service::Call;
 
@@ -37,12 +37,28 @@ const REASON_CHARS_MAX: usize = 255;
 
 /// Starts the work before the next request of the connection is read, so that requests reach
 /// the machine in the order in which they were sent; what is finished by that is answered now.
-fn start(work: impl Future<Output = Option<Response>> + Send + 'static) -> Reply {
-    let mut work: Pin<Box<dyn Future<Output = Option<Response>> + Send>> = Box::pin(work);
+fn start(broker: &Broker, work: impl Future<Output = Option<Response>> + Send + 'static) -> Reply {
+    // The machine is not asked before its topic is made.
+    let has_machine = broker.metadata.image().topic(OFFSETS_TOPIC).is_some();
+    begin(
+        work,
+        if has_machine {
+            Reply::Later
+        } else {
+            Reply::Aside
+        },
+    )
+}
+
+fn begin(
+    work: impl Future<Output = Option<Response>> + Send + 'static,
+    unfinished: fn(Answer) -> Reply,
+) -> Reply {
+    let mut work: Answer = Box::pin(work);
     // The connection polls again with a waker of its own, so nothing is lost with this one.
     match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(response) => response.map_or(Reply::Close, Reply::Now),
-        Poll::Pending => Reply::Later(work),
+        Poll::Pending => unfinished(work),
     }
 }
 

@@ -10,5 +10,6 @@
 mod data_path;
 mod directories;
 mod limits;
+mod order;
 mod raw;
 mod versions;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use highwater_net::{
-    BoundListener, Budget, ConnectionInfo, FileSource, Frame, NetConfig, Piece, Reply, Response,
-    ServerHandle, Service, serve,
+    Answer, BoundListener, Budget, ConnectionInfo, FileSource, Frame, NetConfig, Piece, Reply,
+    Response, ServerHandle, Service, serve,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -89,13 +89,17 @@ impl Toy {
             .expect("the toy lives");
     }
 
-    fn later(&self, frame: &Frame, answer: Option<Response>) -> Reply {
+    fn when_released(&self, frame: &Frame, answer: Option<Response>) -> Answer {
         let name = frame.bytes[1];
         let mut released = self.released.subscribe();
-        Reply::Later(Box::pin(async move {
+        Box::pin(async move {
             let _ = released.wait_for(|names| names.contains(&name)).await;
             answer
-        }))
+        })
+    }
+
+    fn later(&self, frame: &Frame, answer: Option<Response>) -> Reply {
+        Reply::Later(self.when_released(frame, answer))
     }
 
     fn send_file(&self, frame: &Frame, has_fd: bool) -> Reply {
@@ -118,8 +122,8 @@ impl Toy {
     }
 }
 
-/// The commands, by their first byte: `n…` answers now, `l<name>…` when released, `d<name>`
-/// ends the connection when released, `b<size>` and `L<name><size>` answer with so many bytes,
+/// The commands, by their first byte: `n…` answers now, `l<name>…` when released, `a<name>…`
+/// is done aside until then, `d<name>` ends the connection when released, `b<size>` and `L<name><size>` answer with so many bytes,
 /// `f<name><len>` and `c<name><len>` with a file (by descriptor, by copy), `k…` is kept and
 /// answered, `q` is not answered, `x` closes, `p` and `P<name>` panic (now, when released).
 impl Service for Toy {
@@ -132,6 +136,7 @@ impl Service for Toy {
         match frame.bytes.first() {
             Some(b'n') => Reply::Now(framed(&frame.bytes)),
             Some(b'l') => self.later(&frame, Some(framed(&frame.bytes))),
+            Some(b'a') => Reply::Aside(self.when_released(&frame, Some(framed(&frame.bytes)))),
             Some(b'd') => self.later(&frame, None),
             Some(b'b') => Reply::Now(framed(&vec![b'b'; number(&frame.bytes[1..])])),
             Some(b'L') => self.later(
@@ -148,9 +153,7 @@ impl Service for Toy {
             Some(b'q') => Reply::Nothing,
             Some(b'p') => panic!("a handler that panics, as the test wants"),
             Some(b'P') => {
-                let Reply::Later(answer) = self.later(&frame, None) else {
-                    unreachable!()
-                };
+                let answer = self.when_released(&frame, None);
                 Reply::Later(Box::pin(async move {
                     answer.await;
                     panic!("an answer that panics, as the test wants")

@@ -27,7 +27,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let responder = call.responder;
     // The ids of the groups are slices of the frame.
     let reservation = call.reservation.take();
-    Ok(start(async move {
+    Ok(start(call.broker, async move {
         let ids = request.group_ids.into_iter();
         let groups = join_all(ids.map(|group_id| describe(&broker, &context, group_id))).await;
         let response = ConsumerGroupDescribeResponse::default().with_groups(groups);

@@ -24,7 +24,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let responder = call.responder;
     // The ids of the groups are slices of the frame.
     let reservation = call.reservation.take();
-    Ok(start(async move {
+    Ok(start(call.broker, async move {
         let named = distinct(request.groups_names).into_iter();
         let results = join_all(named.map(|group_id| delete(&broker, &context, group_id))).await;
         let response = DeleteGroupsResponse::default().with_results(results);

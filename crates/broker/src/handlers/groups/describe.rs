@@ -45,7 +45,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let responder = call.responder;
     // The ids of the groups are slices of the frame.
     let reservation = call.reservation.take();
-    Ok(start(async move {
+    Ok(start(call.broker, async move {
         let groups = request
             .groups
             .into_iter()

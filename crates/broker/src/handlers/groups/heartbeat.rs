@@ -26,7 +26,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
         generation: request.generation_id,
     };
     let (broker, responder) = (Arc::clone(call.broker), call.responder);
-    Ok(start(async move {
+    Ok(start(call.broker, async move {
         let group_id = heartbeat.group_id.clone();
         let answer = ask(&broker, group_id.as_str(), Request::Heartbeat(heartbeat)).await;
         responder.response(&response(code(answer)))

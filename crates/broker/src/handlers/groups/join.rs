@@ -40,7 +40,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     drop(request);
     call.reservation = None;
     let (broker, responder) = (Arc::clone(call.broker), call.responder);
-    Ok(start(async move {
+    Ok(start(call.broker, async move {
         let (group_id, member_id) = (join.group_id.clone(), join.member_id.clone());
         let response = match ask(&broker, group_id.as_str(), Request::Join(join)).await {
             Ok(GroupReply::Join(reply)) => answer(version, reply),

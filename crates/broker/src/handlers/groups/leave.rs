@@ -31,7 +31,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
         members: leaving_members(version, &request),
     };
     let (broker, responder) = (Arc::clone(call.broker), call.responder);
-    Ok(start(async move {
+    Ok(start(call.broker, async move {
         let group_id = leave.group_id.clone();
         let response = match ask(&broker, group_id.as_str(), Request::Leave(leave)).await {
             Ok(GroupReply::Leave(reply)) => answer(version, reply),

@@ -31,7 +31,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     };
     let (broker, context) = (Arc::clone(call.broker), call.context.clone());
     let responder = call.responder;
-    Ok(start(async move {
+    Ok(start(call.broker, async move {
         let response = match list(&broker, filter).await {
             Ok(groups) => answer(&broker, &context, groups),
             // A part of the groups would look like all of them.

@@ -50,7 +50,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let (broker, responder) = (Arc::clone(call.broker), call.responder);
     // The plan keeps the names of the topics, which are slices of the frame.
     let reservation = call.reservation.take();
-    Ok(start(async move {
+    Ok(start(call.broker, async move {
         let group_id = commit.group_id.clone();
         match ask(&broker, group_id.as_str(), Request::CommitOffsets(commit)).await {
             Ok(GroupReply::CommitOffsets(reply)) => settle(version, &mut plan, reply),

@@ -34,7 +34,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let (broker, responder) = (Arc::clone(call.broker), call.responder);
     // The plan keeps the names of the topics, which are slices of the frame.
     let reservation = call.reservation.take();
-    Ok(start(async move {
+    Ok(start(call.broker, async move {
         let group_id = delete.group_id.clone();
         let response = match ask(&broker, group_id.as_str(), Request::DeleteOffsets(delete)).await {
             Ok(GroupReply::DeleteOffsets(Ok(deleted))) => answer(plan, &deleted),

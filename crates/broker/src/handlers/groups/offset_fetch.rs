@@ -85,7 +85,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let responder = call.responder;
     // The plans keep names, which are slices of the frame.
     let reservation = call.reservation.take();
-    Ok(start(async move {
+    Ok(start(call.broker, async move {
         let groups = join_all(plans.into_iter().map(|plan| fetch_group(&asker, plan))).await;
         let response = responder.response(&response(version, groups));
         drop(reservation);

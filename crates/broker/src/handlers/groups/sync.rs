@@ -33,7 +33,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     drop(request);
     call.reservation = None;
     let (broker, responder) = (Arc::clone(call.broker), call.responder);
-    Ok(start(async move {
+    Ok(start(call.broker, async move {
         let group_id = sync.group_id.clone();
         let response = match ask(&broker, group_id.as_str(), Request::Sync(sync)).await {
             Ok(GroupReply::Sync(reply)) => answer(reply),

@@ -330,15 +330,17 @@ fn work_starts_before_the_next_request_and_is_answered_now_if_it_is_done() {
     let begun = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let mark = Arc::clone(&begun);
     let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
-    let later = start(async move {
+    let work = async move {
         mark.store(true, std::sync::atomic::Ordering::SeqCst);
         receiver.await.ok()?;
         Some(Response::from_bytes(Bytes::new()))
-    });
+    };
+    let later = begin(work, Reply::Later);
     assert!(begun.load(std::sync::atomic::Ordering::SeqCst));
     assert!(matches!(later, Reply::Later(_)));
     drop(sender);
-    let now = start(async { Some(Response::from_bytes(Bytes::new())) });
+    let done = async { Some(Response::from_bytes(Bytes::new())) };
+    let now = begin(done, Reply::Later);
     assert!(matches!(now, Reply::Now(_)));
-    assert!(matches!(start(async { None }), Reply::Close));
+    assert!(matches!(begin(async { None }, Reply::Later), Reply::Close));
 }
