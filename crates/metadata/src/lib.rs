@@ -12,6 +12,7 @@ pub mod codec;
 mod config;
 mod controller;
 mod image;
+pub mod kafka;
 pub mod limits;
 mod partition;
 mod quota;
@@ -23,12 +24,13 @@ pub use codec::DecodeError;
 pub use config::{ConfigMap, ConfigResource, ConfigResourceType};
 pub use controller::{
     AlterConfigsError, AlterPartitionError, AssignmentError, BrokerError, ConfigChange,
-    ConfigRules, Controller, ControllerSettings, CreatePartitionsError, CreateTopicError,
-    CreatedTopic, Decision, DeleteTopicError, DeletedTopic, ElectLeadersError, Election,
-    ElectionResult, FeatureUpdate, IsrChange, Mode, NewTopic, OngoingReassignment,
-    PartitionIncrease, PlacementError, PreviousStop, ProducerIdBlock, ProducerIdsError,
-    QuotaAlteration, QuotaError, ReassignmentError, RegistrationError, ResourceKeys, TopicRef,
-    UpdateDirection, UpdateFeaturesError,
+    ConfigLeftOut, ConfigRules, Controller, ControllerSettings, CreatePartitionsError,
+    CreateTopicError, CreatedTopic, Decision, DeleteTopicError, DeletedTopic, ElectLeadersError,
+    Election, ElectionResult, FeatureUpdate, Import, ImportError, ImportedPartition, ImportedTopic,
+    IsrChange, Mode, NewTopic, OngoingReassignment, PartitionIncrease, PlacementError,
+    PreviousStop, ProducerIdBlock, ProducerIdsError, QuotaAlteration, QuotaError,
+    ReassignmentError, RegistrationError, ResourceKeys, TopicRef, UpdateDirection,
+    UpdateFeaturesError,
 };
 pub use image::{ApplyError, MetadataDelta, MetadataImage, TopicDelta};
 pub use partition::{PartitionImage, Reassignment, TopicImage};

@@ -3,6 +3,7 @@
 
 mod brokers;
 mod configs;
+mod import;
 mod properties;
 mod replicas;
 mod topics;
