@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use highwater_types::Now;
+use highwater_types::{Now, TrustedClock};
 
 use crate::classic::OffsetRetention;
 use crate::config::GroupConfig;
@@ -23,6 +23,8 @@ const SLICE_OFFSETS_MAX: usize = 20_000;
 #[derive(Debug, Default)]
 pub(crate) struct Sweep {
     done_to: Option<GroupId>,
+    /// A wall clock that has jumped ahead makes nothing older.
+    clock: TrustedClock,
 }
 
 impl Sweep {
@@ -38,9 +40,10 @@ impl Sweep {
             Some(id) => Bound::Excluded(id),
             None => Bound::Unbounded,
         };
+        let wall_ms = self.clock.wall_ms(now);
         let mut looked_at = 0;
         for (id, group) in groups.range((from, Bound::Unbounded)) {
-            expire(now, config, id, group, out);
+            expire(wall_ms, config, id, group, out);
             looked_at += 1 + group.offsets.len();
             if looked_at >= SLICE_OFFSETS_MAX || out.records.len() >= TICK_RECORDS_MAX {
                 self.done_to = Some(id.clone());
@@ -53,7 +56,7 @@ impl Sweep {
 
 /// Decides the records that forget what has expired in one group, and the group if nothing is
 /// left.
-fn expire(now: Now, config: &GroupConfig, id: &GroupId, group: &Group, out: &mut Output) {
+fn expire(wall_ms: i64, config: &GroupConfig, id: &GroupId, group: &Group, out: &mut Output) {
     let Membership::Classic(classic) = &group.membership;
     let retention = classic.offset_retention();
     // Kafka takes the moment alone at which the group became empty, and so forgets overnight what a
@@ -64,8 +67,8 @@ fn expire(now: Now, config: &GroupConfig, id: &GroupId, group: &Group, out: &mut
     };
     let is_expired = |value: &OffsetCommitValue| match value.expire_timestamp_ms {
         _ if retention == OffsetRetention::Kept => false,
-        Some(expire_timestamp_ms) => now.wall_ms >= expire_timestamp_ms,
-        None => now.wall_ms.saturating_sub(since_ms(value)) >= config.offsets_retention_ms,
+        Some(expire_timestamp_ms) => wall_ms >= expire_timestamp_ms,
+        None => wall_ms.saturating_sub(since_ms(value)) >= config.offsets_retention_ms,
     };
     let records = out.records.len();
     let kept = group.offsets.tombstones(

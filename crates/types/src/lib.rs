@@ -10,4 +10,4 @@ mod time;
 
 pub use ids::{BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId};
 pub use name::{NameError, TopicName, TopicPartition};
-pub use time::Now;
+pub use time::{Now, TrustedClock};

@@ -282,3 +282,45 @@ fn an_empty_group_without_offsets_is_forgotten_at_the_next_search() {
         "#]],
     );
 }
+
+#[test]
+fn a_wall_clock_that_jumps_ahead_expires_nothing_before_its_time() {
+    check(
+        "
+        config retention=5000 check=1000
+        wait 600000
+        commit g t-0=1
+        jump 36000000
+        wait 3000
+        fetch g
+        jump -36000000
+        wait 1000
+        fetch g
+        wait 2000
+        list
+        ",
+        &expect![[r#"
+            config retention=5000 check=1000
+            wait 600000
+            #1 commit g t-0=1
+              log: g t-0 = 1
+              #1: committed t-0 ok
+            jump 36000000
+            wait 3000
+            #2 fetch g
+              #2: fetched t-0=1
+            jump -36000000
+            wait 1000
+            #3 fetch g
+              #3: fetched t-0=1
+            wait 2000
+              at 605000 ms:
+              g expires 1 offsets
+              g is removed
+              log: g t-0 deleted
+              log: g deleted
+            #4 list
+              #4: listed
+        "#]],
+    );
+}

@@ -23,6 +23,8 @@ pub(super) struct Script {
     shard: GroupShard,
     log: Vec<Record>,
     mono_ms: u64,
+    /// How far the wall clock has jumped.
+    jumped_ms: i64,
     waiters: u64,
     printed: String,
 }
@@ -123,13 +125,15 @@ impl Script {
             shard,
             log: Vec::new(),
             mono_ms: 0,
+            jumped_ms: 0,
             waiters: 0,
             printed: String::new(),
         }
     }
 
     fn now(&self) -> Now {
-        Now::at(self.mono_ms, WALL_MS + self.mono_ms as i64)
+        let wall_ms = WALL_MS + self.mono_ms as i64 + self.jumped_ms;
+        Now::at(self.mono_ms, wall_ms)
     }
 
     fn line(&mut self, line: &str) {
@@ -169,6 +173,7 @@ impl Script {
                 let until_ms = self.mono_ms + words.nth(0).parse::<u64>().expect("milliseconds");
                 self.advance(until_ms);
             }
+            "jump" => self.jumped_ms += words.nth(0).parse::<i64>().expect("milliseconds"),
             "reload" => self.reload(),
             "forget" => {
                 let waiter = Waiter(words.nth(0).parse().expect("a waiter"));
