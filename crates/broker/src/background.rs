@@ -21,6 +21,8 @@ use crate::data::Partition;
 const NOTE_EVERY: Duration = Duration::from_millis(200);
 /// How often it is looked whether a longer job is due.
 const CLEAN_EVERY: Duration = Duration::from_secs(1);
+/// How often files and directories are removed whose delay is over.
+const REMOVE_EVERY_MS: u64 = 5000;
 /// Shortest interval of a job.
 const INTERVAL_MS_MIN: u64 = 200;
 
@@ -41,6 +43,7 @@ struct Stop {
 struct Due {
     checkpoints_ms: u64,
     retention_ms: u64,
+    removal_ms: u64,
     compaction_ms: u64,
     expiry_ms: u64,
     flush_ms: u64,
@@ -86,6 +89,7 @@ fn run(broker: &Arc<Broker>, stop: &Stop, every: Duration, step: Step) {
     let config = broker.config();
     let mut due = Due {
         checkpoints_ms: start_ms + config.replication.high_watermark_checkpoint_interval_ms,
+        removal_ms: start_ms,
         retention_ms: start_ms + config.log.initial_task_delay_ms,
         compaction_ms: start_ms + config.cleaner.backoff_ms,
         expiry_ms: start_ms + config.producer_state.expiration_check_interval_ms,
@@ -124,6 +128,7 @@ fn note_step(broker: &Arc<Broker>, due: &mut Due, _: &Stop) {
     }
     if is_due(&mut due.flush_ms, now_ms, 1000) {
         flush_what_waits(broker);
+        broker.partitions.delete_doomed(broker.clock.now());
         broker.make_what_is_missing();
     }
 }
@@ -137,6 +142,13 @@ fn clean_step(broker: &Arc<Broker>, due: &mut Due, stop: &Stop) {
         config.log.retention_check_interval_ms,
     ) {
         each(broker, stop, |partition| retain(broker, partition));
+        // What has no delay goes at once.
+        due.removal_ms = now_ms;
+    }
+    if is_due(&mut due.removal_ms, now_ms, REMOVE_EVERY_MS) {
+        each(broker, stop, |partition| {
+            remove_due_files(broker, partition);
+        });
         remove_due_dirs(broker);
     }
     snapshot_metadata(broker);
@@ -233,18 +245,24 @@ fn retain(broker: &Arc<Broker>, partition: &Arc<Partition>) {
             );
         }
         Ok(_) => {}
-        Err(StorageError::Deleted(_)) => return,
+        Err(StorageError::Deleted(_)) => {}
         Err(error) => tracing::error!(partition = %partition.name, %error, "retention failed"),
     }
-    if let Err(error) = partition.log.remove_due_files(now) {
-        tracing::error!(partition = %partition.name, %error, "cannot remove deleted files");
+}
+
+fn remove_due_files(broker: &Broker, partition: &Partition) {
+    match partition.log.remove_due_files(broker.clock.now()) {
+        Ok(_) | Err(StorageError::Deleted(_)) => {}
+        Err(error) => {
+            tracing::error!(partition = %partition.name, %error, "cannot remove deleted files, trying again");
+        }
     }
 }
 
 fn remove_due_dirs(broker: &Broker) {
     for dir in broker.log_dirs.iter().filter(|dir| !dir.is_offline()) {
         if let Err(error) = dir.remove_due_dirs(broker.clock.now()) {
-            tracing::error!(dir = %dir.path().display(), %error, "cannot remove deleted logs");
+            tracing::error!(dir = %dir.path().display(), %error, "cannot remove deleted logs, trying again");
         }
     }
 }

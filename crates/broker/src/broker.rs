@@ -159,11 +159,14 @@ impl Broker {
         decide: impl FnOnce(&Controller<'_>) -> Decision<R>,
     ) -> Result<R, MetadataError> {
         let (settings, rules) = self.controller_settings();
-        self.metadata.submit(
+        let decided = self.metadata.submit(
             self.clock.now(),
             |image| decide(&Controller::new(image, &settings, &rules)),
             |image, delta| self.follow(image, delta),
-        )
+        );
+        // Here, where nothing waits for the metadata: a topic may have thousands of logs.
+        self.partitions.delete_doomed(self.clock.now());
+        decided
     }
 
     /// Like [`Broker::decide`], for a decision that may be refused as a whole.
@@ -255,15 +258,14 @@ impl Broker {
             return;
         }
         for topic in deleted {
-            for partition in self.partitions.remove(topic.id) {
+            let gone = self.partitions.remove(topic.id);
+            for partition in &gone {
                 partition.retire();
                 if is_offsets_topic(&topic.name) {
                     self.groups.remove(partition.name.partition);
                 }
-                if let Err(error) = partition.log.delete(self.clock.now()) {
-                    tracing::error!(partition = %partition.name, %error, "cannot delete a log");
-                }
             }
+            self.partitions.doom(gone);
         }
         let dropped: Vec<_> = deleted
             .iter()
@@ -358,6 +360,11 @@ impl Broker {
         image: &MetadataImage,
         new: &[NewPartition],
     ) -> Vec<(Vec<NewPartition>, StorageError)> {
+        if new.is_empty() {
+            return Vec::new();
+        }
+        // A topic of the same name may have gone just now.
+        self.partitions.delete_doomed(self.clock.now());
         let mut refused = Vec::new();
         for (dir, new) in self.spread(new) {
             if let Err(error) = self.create_partitions_in(&dir, image, &new) {

@@ -149,6 +149,11 @@ impl FaultyDisk {
         self.0.lock().failing_writes = path_contains.map(str::to_owned);
     }
 
+    /// Fails each renaming or removal of a path that contains the text, until `None`.
+    pub fn fail_moves_of(&self, path_contains: Option<&str>) {
+        self.0.lock().failing_entries = path_contains.map(str::to_owned);
+    }
+
     /// Refuses writes that would make all files together longer than this, until `None`.
     pub fn set_capacity_bytes(&self, capacity_bytes: Option<u64>) {
         self.0.lock().capacity_bytes = capacity_bytes;

@@ -128,7 +128,7 @@ impl PartitionLog {
             };
             done.bytes_after += bytes;
         }
-        self.dir.set_cleaner_offset(&self.ends.tp, Some(end))?;
+        self.dir.set_cleaner_offset(&self.ends.tp, end)?;
         Ok(Some(done))
     }
 

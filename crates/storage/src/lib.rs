@@ -10,6 +10,7 @@ mod append;
 mod checkpoint;
 mod compaction;
 mod config;
+mod deletion;
 pub mod dump;
 mod epochs;
 mod error;

@@ -41,7 +41,10 @@ pub(crate) struct LogEnds {
     /// Whether the journal is to be told of a new flushed end.
     pub(crate) queued: AtomicBool,
     pub(crate) is_closed: AtomicBool,
+    /// Whether the log is to go, and nobody may use it any more.
     pub(crate) is_deleted: AtomicBool,
+    /// Whether its directory has got another name.
+    pub(crate) is_removed: AtomicBool,
 }
 
 impl LogEnds {
@@ -56,6 +59,7 @@ impl LogEnds {
             queued: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             is_deleted: AtomicBool::new(false),
+            is_removed: AtomicBool::new(false),
         }
     }
 
@@ -69,6 +73,10 @@ impl LogEnds {
 
     pub(crate) fn flushed_end(&self) -> Offset {
         Offset(self.flushed_end.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.is_deleted.load(Ordering::Acquire)
     }
 
     pub(crate) fn starts_within_segment(&self) -> bool {
@@ -360,43 +368,5 @@ impl PartitionLog {
         }
         active.unpin();
         Ok(())
-    }
-
-    /// Deletes the log: its directory is renamed at once and removed after the delay by
-    /// [`LogDir::remove_due_dirs`].
-    pub fn delete(&self, now: Now) -> Result<(), StorageError> {
-        let _flushing = self.flushing.lock();
-        let _writer = self.writer.lock();
-        self.check_usable()?;
-        let delay_ms = self.config().file_delete_delay_ms.max(0) as u64;
-        let renamed = self
-            .rename_for_deletion()
-            .map_err(|error| self.judge(error))?;
-        self.ends.is_deleted.store(true, Ordering::Release);
-        let due_ms = now.mono_ms.saturating_add(delay_ms);
-        self.dir.due_dirs.lock().push((due_ms, renamed));
-        self.dir.forget(&self.ends)
-    }
-
-    fn rename_for_deletion(&self) -> Result<PathBuf, StorageError> {
-        let (disk, from) = (&*self.dir.disk, self.path());
-        let io = |source| StorageError::io(&from, source);
-        let mut unique = self.ends.topic_id;
-        for attempt in 0..=u8::MAX {
-            // The id of a topic is deleted once from one directory, save by reassignments.
-            unique.0[15] = self.ends.topic_id.0[15].wrapping_add(attempt);
-            let to = self
-                .dir
-                .path()
-                .join(paths::delete_dir_name(&self.ends.tp, unique));
-            if disk.exists(&to).map_err(io)? {
-                continue;
-            }
-            disk.rename(&from, &to).map_err(io)?;
-            // DURABILITY: a topic that was said to be deleted must not come back.
-            disk.sync_dir(self.dir.path()).map_err(io)?;
-            return Ok(to);
-        }
-        Err(StorageError::Exists(self.ends.tp.clone()))
     }
 }

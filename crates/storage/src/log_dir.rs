@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use highwater_disk::{Disk, Lock, OpenMode};
@@ -44,6 +45,14 @@ pub(crate) struct StartState {
     pub(crate) high_watermarks: HashMap<TopicPartition, Offset>,
 }
 
+/// Up to where each log is compacted.
+#[derive(Debug, Default)]
+pub(crate) struct CleanerOffsets {
+    pub(crate) offsets: HashMap<TopicPartition, Offset>,
+    /// Whether the checkpoint does not say the same yet.
+    pub(crate) is_dirty: bool,
+}
+
 /// One of the directories in which a broker keeps its logs.
 ///
 /// It is locked against other processes as long as this lives. A failed write or flush takes
@@ -61,8 +70,10 @@ pub struct LogDir {
     pub(crate) journal: Mutex<FlushJournal>,
     pub(crate) changed: Mutex<Vec<Arc<LogEnds>>>,
     pub(crate) logs: Mutex<HashMap<TopicPartition, Arc<LogEnds>>>,
-    pub(crate) cleaner_offsets: Mutex<HashMap<TopicPartition, Offset>>,
+    pub(crate) cleaner_offsets: Mutex<CleanerOffsets>,
     pub(crate) due_dirs: Mutex<Vec<(u64, PathBuf)>>,
+    /// Whether directories of deleted logs were renamed since this one was last synced.
+    pub(crate) entries_are_dirty: AtomicBool,
     _lock: Box<dyn Lock>,
 }
 
@@ -107,8 +118,12 @@ impl LogDir {
             journal: Mutex::new(journal),
             changed: Mutex::default(),
             logs: Mutex::default(),
-            cleaner_offsets: Mutex::new(cleaner_offsets),
+            cleaner_offsets: Mutex::new(CleanerOffsets {
+                offsets: cleaner_offsets,
+                is_dirty: false,
+            }),
             due_dirs: Mutex::default(),
+            entries_are_dirty: AtomicBool::new(false),
             disk,
             _lock: lock,
         }))
@@ -167,7 +182,7 @@ impl LogDir {
         Ok(found)
     }
 
-    fn read_topic_id(&self, tp: &TopicPartition) -> Option<TopicId> {
+    pub(crate) fn read_topic_id(&self, tp: &TopicPartition) -> Option<TopicId> {
         let path = self
             .path
             .join(tp.to_string())
@@ -194,6 +209,9 @@ impl LogDir {
         wanted: &[(TopicPartition, TopicId, Arc<LogConfig>)],
     ) -> Result<Vec<PartitionLog>, StorageError> {
         self.check_online()?;
+        // DURABILITY: a name is free on disk before another log takes it, or a crash could leave
+        // files of both under it.
+        self.sync_deletions()?;
         for (tp, topic_id, _) in wanted {
             let made = self.make_partition_dir(tp, *topic_id);
             made.map_err(|error| self.judge(error))?;

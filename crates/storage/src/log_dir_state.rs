@@ -1,14 +1,12 @@
 //! What a directory writes for its next start, and how it goes offline.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use highwater_types::{Now, Offset, TopicPartition};
+use highwater_types::{Offset, TopicPartition};
 
 use crate::checkpoint::{self, Durable, format_offsets, replace_file};
 use crate::error::StorageError;
-use crate::log::LogEnds;
 use crate::log_dir::{CLEAN_SHUTDOWN, LogDir};
 
 /// What Kafka writes into the marker of a clean stop; the epoch −1 is none.
@@ -52,9 +50,11 @@ impl LogDir {
     }
 
     /// Writes down, durably and in one piece, up to where logs were flushed since the last
-    /// call. To be called several times a second; it costs nothing if nothing changed. Returns
-    /// the number of logs written.
+    /// call; also makes durable which logs were deleted. To be called several times a second;
+    /// it costs nothing if nothing changed. Returns the number of logs written.
     pub fn persist_flushed_ends(&self) -> Result<usize, StorageError> {
+        self.sync_deletions()?;
+        self.write_cleaner_offsets()?;
         let mut changed = std::mem::take(&mut *self.changed.lock());
         changed.retain(|ends| !ends.is_deleted.load(Ordering::Acquire));
         if changed.is_empty() {
@@ -90,11 +90,12 @@ impl LogDir {
         self.check_online()?;
         let (flushed, starts): (Vec<_>, Vec<_>) = {
             let logs = self.logs.lock();
-            let flushed = logs
-                .iter()
+            let live = logs.iter().filter(|(_, ends)| !ends.is_deleted());
+            let flushed = live
+                .clone()
                 .map(|(tp, ends)| (tp.clone(), ends.flushed_end()))
                 .collect();
-            let moved = logs.iter().filter(|(_, ends)| ends.starts_within_segment());
+            let moved = live.filter(|(_, ends)| ends.starts_within_segment());
             (
                 flushed,
                 moved
@@ -137,7 +138,7 @@ impl LogDir {
             .logs
             .lock()
             .values()
-            .any(|ends| !ends.is_closed.load(Ordering::Acquire))
+            .any(|ends| !ends.is_closed.load(Ordering::Acquire) && !ends.is_deleted())
         {
             return Ok(());
         }
@@ -157,67 +158,41 @@ impl LogDir {
     pub(crate) fn set_cleaner_offset(
         &self,
         tp: &TopicPartition,
-        offset: Option<Offset>,
+        offset: Offset,
     ) -> Result<(), StorageError> {
-        let mut offsets = self.cleaner_offsets.lock();
-        let changed = match offset {
-            Some(offset) => offsets.insert(tp.clone(), offset) != Some(offset),
-            None => offsets.remove(tp).is_some(),
-        };
-        if !changed {
+        let mut marks = self.cleaner_offsets.lock();
+        marks.is_dirty |= marks.offsets.insert(tp.clone(), offset) != Some(offset);
+        drop(marks);
+        self.write_cleaner_offsets()
+    }
+
+    /// Forgets up to where a log was compacted, for a log of the same name may follow.
+    pub(crate) fn forget_cleaner_offset(&self, tp: &TopicPartition) {
+        let mut marks = self.cleaner_offsets.lock();
+        marks.is_dirty |= marks.offsets.remove(tp).is_some();
+    }
+
+    fn write_cleaner_offsets(&self) -> Result<(), StorageError> {
+        let mut marks = self.cleaner_offsets.lock();
+        if !marks.is_dirty {
             return Ok(());
         }
-        let text = format_offsets(offsets.iter().map(|(tp, offset)| (tp, *offset)));
+        let text = format_offsets(marks.offsets.iter().map(|(tp, offset)| (tp, *offset)));
         let path = self.path().join(checkpoint::CLEANER_OFFSETS);
         replace_file(&*self.disk, &path, text.as_bytes(), Durable::Yes)
-            .map_err(|error| self.judge(error))
+            .map_err(|error| self.judge(error))?;
+        marks.is_dirty = false;
+        Ok(())
     }
 
     /// Up to where a log has been compacted.
     pub(crate) fn cleaner_offset(&self, tp: &TopicPartition) -> Option<Offset> {
-        self.cleaner_offsets.lock().get(tp).copied()
+        self.cleaner_offsets.lock().offsets.get(tp).copied()
     }
 
     /// The high watermark that was written down before the start.
     pub fn high_watermark_at_start(&self, tp: &TopicPartition) -> Option<Offset> {
         self.start.high_watermarks.get(tp).copied()
-    }
-
-    /// Forgets a log that was deleted, unless a newer one has its place.
-    pub(crate) fn forget(&self, gone: &Arc<LogEnds>) -> Result<(), StorageError> {
-        let mut logs = self.logs.lock();
-        if logs
-            .get(&gone.tp)
-            .is_some_and(|ends| Arc::ptr_eq(ends, gone))
-        {
-            logs.remove(&gone.tp);
-            drop(logs);
-            self.journal
-                .lock()
-                .forget(&gone.tp)
-                .map_err(|error| self.judge(error))?;
-            self.set_cleaner_offset(&gone.tp, None)?;
-        }
-        Ok(())
-    }
-
-    /// Removes the directories of deleted logs whose delay is over.
-    pub fn remove_due_dirs(&self, now: Now) -> Result<usize, StorageError> {
-        let due: Vec<_> = {
-            let mut waiting = self.due_dirs.lock();
-            let (due, later) = waiting.drain(..).partition(|(at, _)| *at <= now.mono_ms);
-            *waiting = later;
-            due
-        };
-        for (_, path) in &due {
-            match self.disk.remove_dir_all(path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StorageError::io(path, error));
-                }
-                _ => {}
-            }
-        }
-        Ok(due.len())
     }
 
     /// Log starts that were written down before the start.

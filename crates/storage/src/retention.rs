@@ -176,30 +176,4 @@ impl PartitionLog {
         }
         Ok(())
     }
-
-    /// Removes files whose delay is over; returns how many.
-    pub fn remove_due_files(&self, now: Now) -> Result<usize, StorageError> {
-        let due: Vec<DueFile> = {
-            let mut writer = self.writer.lock();
-            if writer.due_files.is_empty() {
-                return Ok(0);
-            }
-            let (due, later) = writer
-                .due_files
-                .drain(..)
-                .partition(|file| file.at_mono_ms <= now.mono_ms);
-            writer.due_files = later;
-            due
-        };
-        self.check_usable()?;
-        for file in &due {
-            match self.dir.disk.remove(&file.path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(self.judge(StorageError::io(&file.path, error)));
-                }
-                _ => {}
-            }
-        }
-        Ok(due.len())
-    }
 }

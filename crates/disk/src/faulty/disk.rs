@@ -69,6 +69,7 @@ impl Disk for FaultyDisk {
         let inode = state.find(&from)?;
         state.parent_exists(&to)?;
         state.step()?;
+        state.may_move(&from)?;
         state.seen = move_below(&state.seen, &from, Some(&to));
         state.pending.push(EntryChange {
             removed: Some(from),
@@ -141,6 +142,7 @@ impl Disk for FaultyDisk {
         let inode = state.find(&path)?;
         state.file(inode)?;
         state.step()?;
+        state.may_move(&path)?;
         state.seen.remove(&path);
         state.pending.push(EntryChange {
             removed: Some(path),
@@ -181,6 +183,7 @@ impl Disk for FaultyDisk {
         state.alive()?;
         state.find(&dir)?;
         state.step()?;
+        state.may_move(&dir)?;
         state.seen = move_below(&state.seen, &dir, None);
         state.pending.push(EntryChange {
             removed: Some(dir),

@@ -45,6 +45,7 @@ pub(super) struct State {
     pub(super) ignore_syncs: bool,
     pub(super) failing_syncs: Option<String>,
     pub(super) failing_writes: Option<String>,
+    pub(super) failing_entries: Option<String>,
     pub(super) capacity_bytes: Option<u64>,
     pub(super) short_writes: bool,
     /// Files that were opened so far, and how many of those are open.
@@ -109,6 +110,16 @@ impl State {
         match self.nodes.get_mut(&inode) {
             Some(Node::File(file)) => Ok(file),
             _ => Err(io::ErrorKind::IsADirectory.into()),
+        }
+    }
+
+    /// Refuses to rename or remove what was ordered to stay.
+    pub(super) fn may_move(&self, path: &Path) -> io::Result<()> {
+        let named = path.to_string_lossy();
+        let stays = self.failing_entries.as_ref();
+        match stays.is_some_and(|part| named.contains(part.as_str())) {
+            true => Err(injected()),
+            false => Ok(()),
         }
     }
 

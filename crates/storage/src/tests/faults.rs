@@ -273,3 +273,79 @@ fn a_follower_cuts_where_its_leader_differs_and_the_cut_is_no_loss() {
     log.truncate_to(Offset(0), at(300)).unwrap();
     assert_eq!(append(&log, &["anew"], 400), Offset(0));
 }
+
+#[test]
+fn a_deletion_is_durable_once_flushed_ends_are_noted_and_marks_a_clean_stop_all_the_same() {
+    let disk = FaultyDisk::new();
+    let log = running(&disk);
+    let dir = Arc::clone(log.log_dir());
+    log.delete(at(0)).unwrap();
+    log.delete(at(0)).unwrap();
+    let found = |image| open_dir(&disk.crash(image)).partitions().unwrap().len();
+    assert_eq!(found(CrashImage::Synced), 1);
+    dir.persist_flushed_ends().unwrap();
+    assert_eq!(found(CrashImage::Synced), 0);
+    dir.close_clean(&[]).unwrap();
+    assert!(open_dir(&disk.crash(CrashImage::Synced)).was_clean());
+}
+
+#[test]
+fn a_log_whose_directory_cannot_be_renamed_is_deleted_for_everybody_and_can_be_renamed_later() {
+    let disk = FaultyDisk::new();
+    let log = running(&disk);
+    let dir = Arc::clone(log.log_dir());
+    disk.fail_moves_of(Some("t-0"));
+    assert!(log.delete(at(0)).is_err());
+    assert!(append_bytes(&log, &plain(&["a"], 1)).is_err() && log.flush().is_err());
+    assert!(!dir.is_offline());
+    disk.fail_moves_of(None);
+    log.delete(at(0)).unwrap();
+    assert!(dir.partitions().unwrap().is_empty());
+    // The name may belong to another log by then; a late call must not touch that.
+    create(&dir, LogConfig::default());
+    log.delete(at(0)).unwrap();
+    assert_eq!(dir.partitions().unwrap().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_removed_is_kept_and_tried_again() {
+    let disk = FaultyDisk::new();
+    let config = LogConfig {
+        retention_bytes: Some(0),
+        file_delete_delay_ms: 0,
+        ..small_segments()
+    };
+    let log = create(&open_dir(&disk), config);
+    let dir = Arc::clone(log.log_dir());
+    for nth in 0..60 {
+        append(&log, &[&format!("value-{nth}")], nth);
+    }
+    log.flush().unwrap();
+    assert!(log.retain(at(0), log.log_end()).unwrap().segments_deleted > 2);
+    let left = || {
+        let names = disk.files().into_iter();
+        let deleted = names.filter(|path| path.to_string_lossy().ends_with(".deleted"));
+        deleted.count()
+    };
+    let all = left();
+    disk.fail_moves_of(Some("00000000000000000000.log"));
+    assert!(log.remove_due_files(at(0)).is_err());
+    assert!(all > 5 && left() == 1, "the others are removed: {}", left());
+    assert!(log.remove_due_files(at(0)).is_err() && !dir.is_offline());
+    disk.fail_moves_of(None);
+    assert_eq!(log.remove_due_files(at(0)).unwrap(), 1);
+    assert_eq!(left(), 0);
+
+    log.delete(at(0)).unwrap();
+    let other = dir.create_partition(&tp("u-0"), TOPIC_ID, Arc::default());
+    other.unwrap().delete(at(0)).unwrap();
+    disk.fail_moves_of(Some("t-0."));
+    assert!(dir.remove_due_dirs(at(100_000)).is_err());
+    disk.fail_moves_of(None);
+    assert_eq!(dir.remove_due_dirs(at(100_000)).unwrap(), 1);
+    assert!(
+        disk.files()
+            .iter()
+            .all(|path| !path.to_string_lossy().contains("-delete"))
+    );
+}

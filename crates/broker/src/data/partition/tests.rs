@@ -17,11 +17,11 @@ use crate::handlers::errors::error_code;
 
 const LOCAL: BrokerId = BrokerId(1);
 
-fn now() -> Now {
+pub(crate) fn now() -> Now {
     Now::at(1, 1)
 }
 
-fn open_dir(disk: &FaultyDisk) -> Arc<LogDir> {
+pub(crate) fn open_dir(disk: &FaultyDisk) -> Arc<LogDir> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let identity = NodeIdentity {
         cluster_id: "c".to_owned(),
@@ -37,7 +37,7 @@ fn topic_config() -> Arc<TopicConfig> {
     Arc::new(node.topic(&Overrides::default()).unwrap())
 }
 
-fn lead(dir: &Arc<LogDir>, name: &str) -> Arc<Partition> {
+pub(crate) fn lead(dir: &Arc<LogDir>, name: &str) -> Arc<Partition> {
     let config = topic_config();
     let name = TopicPartition::from_dir_name(name).unwrap();
     let log_config = Arc::new(crate::log_config::log_config(&config));
