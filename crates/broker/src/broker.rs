@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::config_rules::BrokerConfigRules;
 use crate::coordinator::{GroupCoordinator, OFFSETS_TOPIC, is_offsets_topic};
 use crate::data::{FetchSessions, Flusher, Partition, PartitionError, Partitions};
+use crate::hosting::Unserved;
 use crate::metadata_store::{MetadataError, MetadataStore};
 use crate::metrics::Metrics;
 use crate::producer_ids::ProducerIds;
@@ -44,6 +45,7 @@ pub(crate) struct Broker {
     pub(crate) log_dirs: Vec<Arc<LogDir>>,
     pub(crate) metadata: MetadataStore,
     pub(crate) partitions: Partitions,
+    pub(crate) unserved: Unserved,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) groups: GroupCoordinator,
     pub(crate) fetch_sessions: FetchSessions,
@@ -90,6 +92,7 @@ impl Broker {
             log_dirs: parts.log_dirs,
             metadata: parts.metadata,
             partitions: Partitions::default(),
+            unserved: Unserved::default(),
             flusher: Flusher::new(),
             groups: GroupCoordinator::default(),
             fetch_sessions: FetchSessions::new(slots),
@@ -258,6 +261,7 @@ impl Broker {
             return;
         }
         for topic in deleted {
+            self.unserved.remove_topic(topic.id);
             let gone = self.partitions.remove(topic.id);
             for partition in &gone {
                 partition.retire();
@@ -332,6 +336,9 @@ impl Broker {
     pub(crate) fn create_partitions(self: &Arc<Self>, image: &MetadataImage, new: &[NewPartition]) {
         for (refused, error) in self.try_create_partitions(image, new) {
             tracing::error!(partitions = refused.len(), %error, "cannot create partitions");
+            for (name, id) in &refused {
+                self.unserved.add(*id, name.partition);
+            }
             self.unmade.lock().extend(refused);
         }
     }
@@ -458,6 +465,7 @@ impl Broker {
         ));
         partition.set_state(self.clock.now(), partition_state(state));
         self.partitions.insert(Arc::clone(&partition));
+        self.unserved.remove(topic_id, partition.name.partition);
         if partition.wants_flush() {
             self.flusher.request(&partition);
         }

@@ -13,6 +13,7 @@ mod coordinator;
 mod data;
 mod features;
 mod handlers;
+mod hosting;
 mod log_config;
 mod metadata_store;
 mod metrics;

@@ -583,6 +583,9 @@ fn open_partitions(
         // They may lie in a directory that is out of reach. Made anew they would be empty, and
         // take offsets that belong to other records.
         recovery.failed.fetch_add(missing.len(), Ordering::Relaxed);
+        for (name, topic_id) in &missing {
+            broker.unserved.add(*topic_id, name.partition);
+        }
         tracing::error!(
             partitions = missing.len(),
             "not served, because a log directory is not there; bring it back, or delete the \
@@ -651,6 +654,7 @@ fn open_one(broker: &Arc<Broker>, image: &Arc<MetadataImage>, job: Job, recovery
         }
         Err(error) => {
             recovery.failed.fetch_add(1, Ordering::Relaxed);
+            broker.unserved.add(job.topic_id, job.name.partition);
             tracing::error!(partition = %job.name, %error, "a log cannot be opened");
         }
     }

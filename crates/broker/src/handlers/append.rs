@@ -15,8 +15,9 @@ use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use highwater_types::{Now, Offset, PartitionIndex};
 
 use crate::broker::Broker;
-use crate::data::{LocalTopic, Partition, PartitionError};
+use crate::data::{Partition, PartitionError};
 use crate::handlers::errors::error_code;
+use crate::hosting::HostedTopic;
 
 /// Zstandard came with this version; a consumer of an older client could not read it.
 const ZSTD_FROM: i16 = 7;
@@ -30,7 +31,7 @@ thread_local! {
 #[derive(Clone, Copy)]
 pub(crate) struct AppendJob<'a> {
     pub(crate) broker: &'a Arc<Broker>,
-    pub(crate) topic: &'a LocalTopic,
+    pub(crate) topic: &'a HostedTopic,
     pub(crate) index: PartitionIndex,
     pub(crate) records: Option<&'a [u8]>,
     pub(crate) transactional: bool,
@@ -100,8 +101,8 @@ impl AppendFailure {
 pub(crate) fn append_produced(job: AppendJob<'_>) -> Result<AppendDone, AppendFailure> {
     let partition = job
         .topic
-        .partition(job.index)
-        .ok_or_else(|| AppendFailure::plain(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
+        .partition(job.broker, job.index)
+        .map_err(AppendFailure::plain)?;
     let leader_epoch = partition
         .check_produce(job.acks)
         .map_err(|error| AppendFailure::of_partition(&error))?;

@@ -10,6 +10,7 @@ use highwater_types::{Offset, PartitionIndex, TopicName};
 
 use crate::broker::Broker;
 use crate::handlers::errors::error_code;
+use crate::hosting::Named;
 use crate::service::Call;
 
 /// Stands for the high watermark.
@@ -49,11 +50,8 @@ fn delete(
     if TopicName::new(name).is_ok_and(|name| name.is_internal()) {
         return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
-    let partition = broker
-        .partitions
-        .topic(name)
-        .and_then(|topic| topic.partition(index))
-        .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+    let topic = broker.hosted_topic(Named::Name(name))?;
+    let partition = topic.partition(broker, index)?;
     let config = partition.config();
     if config.cleanup_policy.compact && !config.cleanup_policy.delete {
         return Err(ErrorCode::POLICY_VIOLATION);

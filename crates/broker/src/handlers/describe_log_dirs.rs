@@ -1,6 +1,7 @@
 //! DescribeLogDirs: where partitions lie and how large they are.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use highwater_net::Reply;
@@ -25,6 +26,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
             .log_dirs
             .iter()
             .map(|dir| describe(broker, dir, &request));
+        let results = results.chain(unopened(broker));
         DescribeLogDirsResponse::default().with_results(results.collect())
     }))
 }
@@ -39,19 +41,35 @@ fn wanted(request: &DescribeLogDirsRequest, partition: &Partition) -> bool {
     })
 }
 
+/// The directories that could not be opened at the start.
+fn unopened(broker: &Broker) -> Vec<DescribeLogDirsResult> {
+    let config = broker.config();
+    let is_open = |path: &Path| broker.log_dirs.iter().any(|dir| dir.path() == path);
+    let missing = config
+        .log_dirs
+        .iter()
+        .filter(|dir| !is_open(Path::new(dir)));
+    missing.map(|dir| failed(dir.clone())).collect()
+}
+
+fn failed(path: String) -> DescribeLogDirsResult {
+    DescribeLogDirsResult::default()
+        .with_log_dir(StrBytes::from_string(path))
+        .with_error_code(ErrorCode::KAFKA_STORAGE_ERROR.code())
+        .with_total_bytes(-1)
+        .with_usable_bytes(-1)
+}
+
 fn describe(
     broker: &Broker,
     dir: &Arc<LogDir>,
     request: &DescribeLogDirsRequest,
 ) -> DescribeLogDirsResult {
     let path = dir.path().to_string_lossy().into_owned();
-    let result = DescribeLogDirsResult::default().with_log_dir(StrBytes::from_string(path));
     if dir.is_offline() {
-        return result
-            .with_error_code(ErrorCode::KAFKA_STORAGE_ERROR.code())
-            .with_total_bytes(-1)
-            .with_usable_bytes(-1);
+        return failed(path);
     }
+    let result = DescribeLogDirsResult::default().with_log_dir(StrBytes::from_string(path));
     let mut topics: BTreeMap<TopicName, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
     for partition in broker.partitions.all() {
         if !Arc::ptr_eq(partition.log.log_dir(), dir) || !wanted(request, &partition) {

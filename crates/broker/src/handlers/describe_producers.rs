@@ -1,29 +1,28 @@
 //! DescribeProducers: the idempotent producers that a partition remembers.
 
 use highwater_net::Reply;
+use highwater_protocol::DecodeError;
 use highwater_protocol::messages::describe_producers_response::{
     PartitionResponse, ProducerState, TopicResponse,
 };
 use highwater_protocol::messages::{
     DescribeProducersRequest, DescribeProducersResponse, ProducerId as WireProducer,
 };
-use highwater_protocol::{DecodeError, ErrorCode};
-use highwater_types::PartitionIndex;
 
+use crate::hosting::{Named, in_topic};
 use crate::service::Call;
 
 /// Handles the request.
 pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let request: DescribeProducersRequest = call.decode()?;
+    let broker = call.broker;
     let topics = request.topics.iter().map(|topic| {
-        let found = call.broker.partitions.topic(topic.name.as_str());
+        let found = broker.hosted_topic(Named::Name(topic.name.as_str()));
         let partitions = topic.partition_indexes.iter().map(|index| {
             let response = PartitionResponse::default().with_partition_index(*index);
-            let partition = found
-                .as_ref()
-                .and_then(|t| t.partition(PartitionIndex(*index)));
-            let Some(partition) = partition else {
-                return response.with_error_code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.code());
+            let partition = match in_topic(broker, &found, *index) {
+                Ok(partition) => partition,
+                Err(error) => return response.with_error_code(error.code()),
             };
             let producers = partition.log.producers().into_iter().map(|producer| {
                 ProducerState::default()

@@ -1,6 +1,6 @@
 //! DescribeTopicPartitions: topics page by page (KIP-966).
 
-use highwater_metadata::TopicImage;
+use highwater_metadata::{MetadataImage, TopicImage};
 use highwater_net::Reply;
 use highwater_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
@@ -52,7 +52,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let mut topics = Vec::new();
     if request.topics.is_empty() {
         for topic in image.topics_from(&page.topic.clone()) {
-            if !put(call, &mut page, topic, &mut topics) {
+            if !put(call, &mut page, (&image, topic), &mut topics) {
                 break;
             }
         }
@@ -70,7 +70,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
                 topics.push(unknown(name));
                 continue;
             };
-            if !put(call, &mut page, topic, &mut topics) {
+            if !put(call, &mut page, (&image, topic), &mut topics) {
                 break;
             }
         }
@@ -96,7 +96,7 @@ fn unknown(name: &str) -> DescribeTopicPartitionsResponseTopic {
 fn put(
     call: &Call<'_>,
     page: &mut Page,
-    topic: &TopicImage,
+    (image, topic): (&MetadataImage, &TopicImage),
     out: &mut Vec<DescribeTopicPartitionsResponseTopic>,
 ) -> bool {
     let name = topic.name.as_str();
@@ -124,19 +124,18 @@ fn put(
             break;
         }
         page.left -= 1;
-        let error = if partition.leader.get() >= 0 {
-            ErrorCode::NONE
-        } else {
-            ErrorCode::LEADER_NOT_AVAILABLE
-        };
+        let (leader, error) = call.broker.known_leader(topic.id, index, partition);
         partitions.push(
             DescribeTopicPartitionsResponsePartition::default()
                 .with_error_code(error.code())
                 .with_partition_index(index.get())
-                .with_leader_id(WireBroker(partition.leader.get()))
+                .with_leader_id(WireBroker(leader.get()))
                 .with_leader_epoch(partition.leader_epoch.get())
                 .with_replica_nodes(ids(&partition.replicas))
                 .with_isr_nodes(ids(&partition.isr))
+                .with_offline_replicas(ids(&call
+                    .broker
+                    .offline_replicas(image, topic.id, index, partition)))
                 .with_eligible_leader_replicas(Some(Vec::new()))
                 .with_last_known_elr(Some(Vec::new())),
         );

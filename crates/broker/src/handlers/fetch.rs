@@ -24,6 +24,7 @@ use crate::data::{
     Reader, SessionPartition, Told, TopicKey, Woken,
 };
 use crate::handlers::errors::error_code;
+use crate::hosting::{Named, in_topic};
 use crate::service::{Call, Responder};
 
 /// Record ranges up to this size are copied into the response: `sendfile` would cost more.
@@ -209,25 +210,19 @@ fn plan(call: &Call<'_>, request: &FetchRequest) -> Result<Plan, ErrorCode> {
 }
 
 fn resolve(broker: &Broker, questions: Vec<SessionPartition>, by_id: bool) -> Vec<Asked> {
-    let mut topic = None;
+    let mut topic = Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     let mut key: Option<TopicKey> = None;
     let mut out = Vec::with_capacity(questions.len());
     for question in questions {
         if key.as_ref() != Some(&question.topic) {
-            topic = if by_id {
-                broker.partitions.topic_by_id(question.topic.id)
+            topic = broker.hosted_topic(if by_id {
+                Named::Id(question.topic.id)
             } else {
-                broker.partitions.topic(question.topic.name.as_str())
-            };
+                Named::Name(question.topic.name.as_str())
+            });
             key = Some(question.topic.clone());
         }
-        let found = match &topic {
-            None if by_id => Err(ErrorCode::UNKNOWN_TOPIC_ID),
-            None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-            Some(topic) => topic
-                .partition(question.partition)
-                .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-        };
+        let found = in_topic(broker, &topic, question.partition.get());
         out.push(Asked { question, found });
     }
     out
@@ -284,6 +279,10 @@ impl Plan {
             Ok(partition) => partition,
             Err(error) => return FetchPartition::error(index, *error),
         };
+        // The disk may have failed since it was looked up.
+        if partition.log.log_dir().is_offline() {
+            return FetchPartition::error(index, ErrorCode::KAFKA_STORAGE_ERROR);
+        }
         match read_partition(partition, &asked.question, left, first) {
             Ok(mut answer) => {
                 if self.read_committed {

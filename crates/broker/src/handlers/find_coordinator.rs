@@ -74,7 +74,8 @@ fn find(broker: &Broker, listener: &str, key_type: i8, key: &StrBytes) -> Coordi
     let image = broker.metadata.image();
     let leader = image.topic(OFFSETS_TOPIC).and_then(|topic| {
         let index = partition_for(key, topic.partition_count());
-        image.broker(topic.partition(index)?.leader)
+        let (leader, _) = broker.known_leader(topic.id, index, topic.partition(index)?);
+        image.broker(leader)
     });
     let Some(leader) = leader else {
         return refuse(ErrorCode::COORDINATOR_NOT_AVAILABLE);

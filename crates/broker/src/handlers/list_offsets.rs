@@ -7,11 +7,12 @@ use highwater_protocol::messages::list_offsets_response::{
 use highwater_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use highwater_protocol::{DecodeError, ErrorCode};
 use highwater_replication::ReadFrom;
-use highwater_types::{LeaderEpoch, Offset, PartitionIndex};
+use highwater_types::{LeaderEpoch, Offset};
 
 use crate::broker::Broker;
 use crate::data::{Partition, PartitionError};
 use crate::handlers::errors::error_code;
+use crate::hosting::{Named, in_topic};
 use crate::service::Call;
 
 /// Older versions have no place for the leader epoch.
@@ -48,15 +49,13 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
 
 fn answer(broker: &Broker, request: &ListOffsetsRequest, version: i16) -> ListOffsetsResponse {
     let topics = request.topics.iter().map(|topic| {
-        let found = broker.partitions.topic(topic.name.as_str());
+        let found = broker.hosted_topic(Named::Name(topic.name.as_str()));
         let partitions = topic.partitions.iter().map(|asked| {
             let response =
                 ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
-            let partition = found
-                .as_ref()
-                .and_then(|topic| topic.partition(PartitionIndex(asked.partition_index)));
-            let Some(partition) = partition else {
-                return response.with_error_code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.code());
+            let partition = match in_topic(broker, &found, asked.partition_index) {
+                Ok(partition) => partition,
+                Err(error) => return response.with_error_code(error.code()),
             };
             let current = LeaderEpoch(asked.current_leader_epoch);
             match look(&partition, current, asked.timestamp) {

@@ -207,24 +207,16 @@ fn topic_response(
         brokers.iter().map(|id| WireBroker(id.get())).collect()
     };
     let partitions = topic.partitions().map(|(index, partition)| {
-        let has_leader = partition.leader.get() >= 0;
-        let error = if has_leader {
-            ErrorCode::NONE
-        } else {
-            ErrorCode::LEADER_NOT_AVAILABLE
-        };
-        let offline = partition
-            .replicas
-            .iter()
-            .filter(|id| !image.is_active(**id));
+        let (leader, error) = broker.known_leader(topic.id, index, partition);
+        let offline = broker.offline_replicas(image, topic.id, index, partition);
         MetadataResponsePartition::default()
             .with_error_code(error.code())
             .with_partition_index(index.get())
-            .with_leader_id(WireBroker(partition.leader.get()))
+            .with_leader_id(WireBroker(leader.get()))
             .with_leader_epoch(partition.leader_epoch.get())
             .with_replica_nodes(ids(&partition.replicas))
             .with_isr_nodes(ids(&partition.isr))
-            .with_offline_replicas(offline.map(|id| WireBroker(id.get())).collect())
+            .with_offline_replicas(ids(&offline))
     });
     let mut response = MetadataResponseTopic::default()
         .with_name(Some(wire_topic(topic.name.as_str())))

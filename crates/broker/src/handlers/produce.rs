@@ -17,8 +17,9 @@ use highwater_security::{Operation, Resource};
 use highwater_types::{Offset, PartitionIndex, TopicId};
 
 use crate::broker::Broker;
-use crate::data::{AckWait, AllAcked, LocalTopic, Partition};
+use crate::data::{AckWait, AllAcked, Partition};
 use crate::handlers::append::{AppendFailure, AppendJob, append_produced};
+use crate::hosting::{HostedTopic, Named};
 use crate::service::{Call, Responder};
 
 const TOPIC_IDS_FROM: i16 = 13;
@@ -83,8 +84,12 @@ fn append_all(call: &Call<'_>, request: &ProduceRequest, acks: Option<Acks>) -> 
     };
     let by_id = call.version() >= TOPIC_IDS_FROM;
     for topic in &request.topic_data {
-        let id = TopicId(*topic.topic_id.as_bytes());
-        let found = find_topic(call, topic.name.as_str(), id, by_id);
+        let named = if by_id {
+            Named::Id(TopicId(*topic.topic_id.as_bytes()))
+        } else {
+            Named::Name(topic.name.as_str())
+        };
+        let found = find_topic(call, named);
         let mut response = TopicProduceResponse::default()
             .with_name(topic.name.clone())
             .with_topic_id(topic.topic_id);
@@ -133,37 +138,19 @@ fn append_all(call: &Call<'_>, request: &ProduceRequest, acks: Option<Acks>) -> 
     answer
 }
 
-fn count_failure(
-    broker: &Broker,
-    topic: &Result<Arc<LocalTopic>, ErrorCode>,
-    index: PartitionIndex,
-) {
+fn count_failure(broker: &Broker, topic: &Result<HostedTopic, ErrorCode>, index: PartitionIndex) {
     broker.metrics.traffic.produce_failed();
-    let partition = topic.as_ref().ok().and_then(|topic| topic.partition(index));
-    if let Some(partition) = partition {
+    if let Ok(topic) = topic
+        && let Ok(partition) = topic.partition(broker, index)
+    {
         partition.traffic.produce_failed();
     }
 }
 
-fn find_topic(
-    call: &Call<'_>,
-    name: &str,
-    id: TopicId,
-    by_id: bool,
-) -> Result<Arc<LocalTopic>, ErrorCode> {
+fn find_topic(call: &Call<'_>, named: Named<'_>) -> Result<HostedTopic, ErrorCode> {
     let broker: &Broker = call.broker;
-    let found = if by_id {
-        broker
-            .partitions
-            .topic_by_id(id)
-            .ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?
-    } else {
-        broker
-            .partitions
-            .topic(name)
-            .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?
-    };
-    let resource = Resource::topic(found.name.as_str());
+    let found = broker.hosted_topic(named)?;
+    let resource = Resource::topic(found.name().as_str());
     if !broker
         .authorizer
         .authorize(call.context, Operation::Write, &resource)
@@ -171,7 +158,7 @@ fn find_topic(
     {
         return Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
     }
-    if found.name.is_internal() {
+    if found.name().is_internal() {
         return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
     Ok(found)
