@@ -8,7 +8,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use highwater_disk::{Allocation, File, OpenMode};
+use highwater_disk::{File, OpenMode};
 use highwater_records::{BatchHeader, EndTxnMarker, HEADER_LEN, TimestampType};
 use highwater_types::{LeaderEpoch, Now, Offset};
 
@@ -23,8 +23,6 @@ use crate::snapshot_file;
 
 /// Batches of the active segment whose position is remembered.
 const RECENT_MAX: usize = 256;
-/// Size from which a segment is sized ahead; small logs shall not reserve blocks.
-const RESERVE_FROM_BYTES: u64 = 256 << 10;
 
 /// A batch to append.
 #[derive(Clone, Copy, Debug)]
@@ -296,6 +294,12 @@ impl PartitionLog {
         fresh.pin(self.place(&dir), OpenMode::Truncate)?;
         let old = self.view.lock().segments.last().cloned();
         if let Some(old) = &old {
+            // Zeros between two segments would look as if the first were torn.
+            if writer.ahead.is_beyond(old.size()) {
+                let file = old.file(self.place(&dir))?;
+                self.cut_ahead(writer, &*file, old.size())
+                    .map_err(|source| StorageError::io(&dir, source))?;
+            }
             if let Some(index) = self.view.lock().index.as_mut() {
                 index.note_time();
                 old.state.lock().max_timestamp = Some(index.max_timestamp);
@@ -324,7 +328,7 @@ impl PartitionLog {
             config.index_interval_bytes,
         )));
         view.dir_is_dirty = true;
-        writer.reserved_bytes = 0;
+        writer.ahead.reset();
         writer.segment_made_ms = now.wall_ms;
         writer.jitter_ms = match config.segment_jitter_ms.min(config.segment_ms) {
             jitter if jitter > 0 => (now.wall_ms ^ base.0).rem_euclid(jitter),
@@ -345,7 +349,13 @@ impl PartitionLog {
         let file = active.pin(self.place(&dir), OpenMode::ReadWrite);
         let file = file.map_err(|error| self.judge(error))?;
         let position = active.size();
-        self.reserve(writer, config, &*file, position, total);
+        self.size_ahead(
+            &mut writer.ahead,
+            config,
+            &*file,
+            position,
+            position + total,
+        );
         let headers: Vec<[u8; HEADER_LEN]> = prepared
             .iter()
             .map(|batch| batch.header.to_bytes())
@@ -365,42 +375,8 @@ impl PartitionLog {
         if let (StorageError::OutOfSpace { .. }, Err(source)) = (&error, file.set_len(position)) {
             return Err(self.judge(StorageError::Io { path, source }));
         }
-        writer.reserved_bytes = 0;
+        writer.ahead.reset();
         Err(self.judge(error))
-    }
-
-    /// Sizes the file ahead, so that a flush need not commit new blocks as well. Only a help:
-    /// where the file system cannot, or has no room, the write itself will tell.
-    fn reserve(
-        &self,
-        writer: &mut Writer,
-        config: &LogConfig,
-        file: &dyn File,
-        position: u64,
-        total: u64,
-    ) {
-        let chunk_max = self.dir.options.preallocate_chunk_bytes;
-        let end = position + total;
-        if chunk_max == 0
-            || !config.preallocate
-            || end <= writer.reserved_bytes
-            || end < RESERVE_FROM_BYTES
-        {
-            return;
-        }
-        let chunk = end.next_power_of_two().min(chunk_max).max(total);
-        let until = (end + chunk).min(config.segment_bytes.max(end));
-        let from = writer.reserved_bytes.max(position);
-        if until > from
-            && file
-                .allocate(from, until - from, Allocation::KeepLength)
-                .is_ok()
-        {
-            writer.reserved_bytes = until;
-        } else {
-            // Not asked again for this stretch.
-            writer.reserved_bytes = end + chunk;
-        }
     }
 
     /// Lets readers see what was written.
@@ -429,6 +405,7 @@ impl PartitionLog {
         }
         active.set_size(position);
         self.size_bytes.fetch_add(total, Ordering::AcqRel);
+        self.flush_sizes.appended(total);
         if let Some(last) = prepared.last() {
             self.ends
                 .log_end

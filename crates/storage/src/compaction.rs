@@ -5,6 +5,10 @@
 //! makes obsolete. Offsets never change. The map is bounded: if it fills up the round covers
 //! less, and another round follows. The active segment is never touched.
 //!
+//! A round can be stopped between any two batches. The segment that is being written is then
+//! thrown away, and the next round begins where this one did; what it has put in place already
+//! stays and is soon gone through again.
+//!
 //! Records of transactions are kept as they are, and so are their markers: whether they count
 //! is known only with the index of aborted transactions.
 
@@ -12,6 +16,7 @@ mod clean;
 mod offset_map;
 mod swap;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use highwater_types::{Now, Offset};
@@ -51,6 +56,10 @@ pub struct Compacted {
     pub is_partial: bool,
 }
 
+/// Told of every stretch of bytes that was read or written; may block to keep a rate, and says
+/// whether to go on.
+pub type Throttle<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
+
 /// Which part of a log a round is about.
 struct Scope {
     /// All segments in front of the first that may not be touched.
@@ -82,15 +91,16 @@ impl PartitionLog {
             .map(|scope| scope.dirty_ratio))
     }
 
-    /// Compacts the log once if it is due. `upper` is the high watermark; `throttle` is told
-    /// of every stretch of bytes read or written and may block. A crash at any point leaves
-    /// the old or the new segments. Only one compaction of a log runs at a time.
+    /// Compacts the log once if it is due. `upper` is the high watermark. A crash at any point
+    /// leaves the old or the new segments. Only one compaction of a log runs at a time. `None`
+    /// means that the round was not finished: it was not due, or `throttle` has stopped it, or
+    /// the log has changed under it.
     pub fn compact(
         &self,
         now: Now,
         upper: Offset,
         limits: CompactionLimits,
-        throttle: &mut dyn FnMut(u64),
+        throttle: &mut Throttle<'_>,
     ) -> Result<Option<Compacted>, StorageError> {
         let Some(_cleaning) = self.cleaning.try_lock() else {
             return Ok(None);
@@ -105,10 +115,10 @@ impl PartitionLog {
             return Ok(None);
         };
         let mut map = OffsetMap::new(limits.map_bytes_max);
-        let end = self.fill_map(&scope, &mut map, throttle)?;
-        if end <= scope.first_dirty {
+        let filled = self.fill_map(&scope, &mut map, throttle)?;
+        let Some(end) = filled.filter(|end| *end > scope.first_dirty) else {
             return Ok(None);
-        }
+        };
         let round = Round {
             config: &config,
             map: &map,

@@ -68,6 +68,11 @@ pub struct StorageOptions {
     /// Largest piece by which the active segment is sized ahead; 0 never sizes ahead. A segment
     /// is sized ahead by about as much as it holds, so that small logs reserve little.
     pub preallocate_chunk_bytes: u64,
+    /// Size from which a segment is sized ahead.
+    pub preallocate_from_bytes: u64,
+    /// Flushes up to this size are small: the file is written ahead with zeros for them, rather
+    /// than only given blocks.
+    pub small_flush_bytes: u64,
     /// Idle time after which a producer is forgotten (`producer.id.expiration.ms`).
     pub producer_id_expiration_ms: i64,
     /// Producers that one log remembers; beyond it the one idle longest is forgotten.
@@ -84,6 +89,8 @@ impl Default for StorageOptions {
         Self {
             open_files_max: 4096,
             preallocate_chunk_bytes: 16 << 20,
+            preallocate_from_bytes: 64 << 10,
+            small_flush_bytes: 64 << 10,
             producer_id_expiration_ms: 24 * 3_600_000,
             producers_per_log_max: 100_000,
             snapshot_every_bytes: 64 << 20,

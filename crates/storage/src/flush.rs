@@ -22,6 +22,8 @@ use crate::snapshot_file;
 /// What one flush has to do.
 struct Plan {
     end: Offset,
+    /// How much had been appended then.
+    mark: u64,
     /// The producers at `end`, if it is time for a snapshot within the segment.
     snapshot: Option<Vec<u8>>,
     stale_snapshot: Option<Offset>,
@@ -66,6 +68,7 @@ impl PartitionLog {
             }
             Plan {
                 end,
+                mark: self.flush_sizes.mark(),
                 stale_snapshot: view.snapshot.filter(|_| snapshot.is_some()),
                 snapshot,
                 closing: std::mem::take(&mut view.closing),
@@ -201,6 +204,7 @@ impl PartitionLog {
             active.unpin();
         }
         drop(view);
+        self.flush_sizes.flushed(plan.mark);
         self.note_flushed();
     }
 

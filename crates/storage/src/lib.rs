@@ -30,13 +30,14 @@ mod recovery_walk;
 mod retention;
 mod scan;
 mod segment;
+mod size_ahead;
 mod snapshot_file;
 mod timestamps;
 mod truncate;
 mod trusted_clock;
 
 pub use append::{AppendBatch, AppendOrigin, AppendOutcome, Appended};
-pub use compaction::{Compacted, CompactionLimits};
+pub use compaction::{Compacted, CompactionLimits, Throttle};
 pub use config::{LogConfig, NodeIdentity, StorageOptions};
 pub use error::{AppendError, ReadError, StorageError};
 pub use log::PartitionLog;

@@ -23,6 +23,7 @@ use crate::log_dir::LogDir;
 use crate::paths;
 use crate::producer_state::{ProducerStateView, ProducerTable};
 use crate::segment::{Place, Segment};
+use crate::size_ahead::{Ahead, FlushSizes};
 use crate::snapshot_file;
 
 /// Below this size the active segment is replayed rather than a snapshot written at the stop.
@@ -131,8 +132,7 @@ pub(crate) struct View {
 pub(crate) struct Writer {
     pub(crate) producers: ProducerTable,
     pub(crate) epochs: EpochLineage,
-    /// Up to where blocks of the active segment are reserved.
-    pub(crate) reserved_bytes: u64,
+    pub(crate) ahead: Ahead,
     /// When the active segment was made, for rolling logs without timestamps.
     pub(crate) segment_made_ms: i64,
     /// Milliseconds taken off `segment_ms` for the active segment.
@@ -152,6 +152,7 @@ pub struct PartitionLog {
     pub(crate) flushing: Mutex<()>,
     pub(crate) cleaning: Mutex<()>,
     pub(crate) size_bytes: AtomicU64,
+    pub(crate) flush_sizes: FlushSizes,
 }
 
 impl PartitionLog {
@@ -175,7 +176,7 @@ impl PartitionLog {
         let writer = Writer {
             producers: ProducerTable::default(),
             epochs: EpochLineage::default(),
-            reserved_bytes: 0,
+            ahead: Ahead::default(),
             segment_made_ms: 0,
             jitter_ms: 0,
             due_files: Vec::new(),
@@ -202,6 +203,7 @@ impl PartitionLog {
             flushing: Mutex::new(()),
             cleaning: Mutex::new(()),
             size_bytes: AtomicU64::new(size_bytes),
+            flush_sizes: FlushSizes::default(),
         }
     }
 
@@ -348,11 +350,10 @@ impl PartitionLog {
             return Ok(());
         };
         let dir = self.path();
-        if writer.reserved_bytes > active.size() {
+        if writer.ahead.is_beyond(active.size()) {
             let file = active.file(self.place(&dir))?;
-            let cut = file.set_len(active.size());
-            cut.map_err(|source| StorageError::io(&dir, source))?;
-            writer.reserved_bytes = 0;
+            self.cut_ahead(writer, &*file, active.size())
+                .map_err(|source| StorageError::io(&dir, source))?;
         }
         if active.size() >= SNAPSHOT_FROM_BYTES {
             if let Some(index) = self.view.lock().index.as_mut() {

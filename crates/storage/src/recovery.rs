@@ -24,6 +24,7 @@ use crate::recovery_files::{Files, take_stock};
 use crate::recovery_walk::{Walk, header_epoch, walk};
 use crate::scan::{Found, Scanner};
 use crate::segment::{Place, Segment};
+use crate::size_ahead::Ahead;
 use crate::snapshot_file;
 
 /// Bytes that were cut off the end of a log.
@@ -151,7 +152,7 @@ impl Opening<'_> {
         let mut writer = Writer {
             producers: walked.producers,
             epochs,
-            reserved_bytes: 0,
+            ahead: Ahead::default(),
             segment_made_ms: now.wall_ms,
             jitter_ms: 0,
             due_files: files.due,
@@ -245,7 +246,7 @@ impl Opening<'_> {
             self.config.index_interval_bytes,
         )));
         view.dir_is_dirty = true;
-        writer.reserved_bytes = 0;
+        writer.ahead.reset();
         Ok(())
     }
 }

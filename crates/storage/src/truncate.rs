@@ -99,7 +99,7 @@ impl PartitionLog {
             .store(flushed_end.0, Ordering::Release);
         writer.epochs.truncate_end(offset);
         self.write_epochs(&mut writer)?;
-        writer.reserved_bytes = 0;
+        writer.ahead.reset();
         if kept.is_none() {
             let config = self.config();
             self.start_segment(&mut writer, &config, offset, now)
@@ -142,7 +142,7 @@ impl PartitionLog {
                 }
             }
         }
-        writer.reserved_bytes = 0;
+        writer.ahead.reset();
         if !doomed.is_empty() {
             let synced = self.dir.disk.sync_dir(&dir);
             synced.map_err(|source| self.judge(StorageError::io(&dir, source)))?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use highwater_disk::{File, OpenMode};
@@ -13,7 +14,7 @@ use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use highwater_types::{Now, Offset, ProducerEpoch, ProducerId};
 
 use super::offset_map::{OffsetMap, Put};
-use super::{Round, Scope};
+use super::{Round, Scope, Throttle};
 use crate::active_index::ActiveIndex;
 use crate::error::StorageError;
 use crate::log::PartitionLog;
@@ -24,6 +25,10 @@ use crate::segment::Segment;
 /// Bytes that are gathered before they are written.
 const WRITE_BYTES: usize = 1 << 20;
 
+/// Bytes that are written before they are synced, so that neither the last sync takes long nor
+/// the page cache fills with what nobody reads.
+const SYNC_BYTES: u64 = 64 << 20;
+
 /// Producers whose last batch must stay, with the offset of its last record.
 type LastBatches = HashMap<ProducerId, (Option<Offset>, ProducerEpoch)>;
 
@@ -32,6 +37,7 @@ struct Output {
     file: Arc<dyn File>,
     waiting: Vec<u8>,
     written: u64,
+    synced: u64,
     index: ActiveIndex,
 }
 
@@ -51,19 +57,23 @@ impl Output {
         self.file.write_all_at(&self.waiting, self.written)?;
         self.written += self.waiting.len() as u64;
         self.waiting.clear();
+        if self.written - self.synced >= SYNC_BYTES {
+            self.file.sync_data()?;
+            self.synced = self.written;
+        }
         Ok(())
     }
 }
 
 impl PartitionLog {
     /// Reads the keys of the dirty part into the map. Returns the offset behind the last batch
-    /// that is in it whole.
+    /// that is in it whole, or `None` if it was stopped.
     pub(super) fn fill_map(
         &self,
         scope: &Scope,
         map: &mut OffsetMap,
-        throttle: &mut dyn FnMut(u64),
-    ) -> Result<Offset, StorageError> {
+        throttle: &mut Throttle<'_>,
+    ) -> Result<Option<Offset>, StorageError> {
         let mut scratch = Scratch::new();
         let mut end = scope.first_dirty;
         for (at, segment) in scope.segments.iter().enumerate() {
@@ -76,7 +86,9 @@ impl PartitionLog {
             }
             let mut batches = Batches::of(self, segment)?;
             while let Some((header, bytes)) = batches.next()? {
-                throttle(bytes.len() as u64);
+                if throttle(bytes.len() as u64).is_break() {
+                    return Ok(None);
+                }
                 if header.last_offset() < scope.first_dirty || is_kept_whole(&header) {
                     continue;
                 }
@@ -85,7 +97,7 @@ impl PartitionLog {
                     == Put::Full
                 {
                     if end > scope.first_dirty {
-                        return Ok(end);
+                        return Ok(Some(end));
                     }
                     map.grow();
                 }
@@ -93,17 +105,17 @@ impl PartitionLog {
             }
             end = end.max(segment_end);
         }
-        Ok(end)
+        Ok(Some(end))
     }
 
     /// Writes the segments of a group anew as one and puts it in their place. Returns its size,
-    /// or `None` if the log has changed under the compaction.
+    /// or `None` if the log has changed under the compaction or it was stopped.
     pub(super) fn compact_group(
         &self,
         group: &[Arc<Segment>],
         round: &Round<'_>,
         now: Now,
-        throttle: &mut dyn FnMut(u64),
+        throttle: &mut Throttle<'_>,
     ) -> Result<Option<u64>, StorageError> {
         let Some(first) = group.first() else {
             return Ok(Some(0));
@@ -117,20 +129,27 @@ impl PartitionLog {
             file: opened.map_err(io)?,
             waiting: Vec::new(),
             written: 0,
+            synced: 0,
             index: ActiveIndex::new(first.base, round.config.index_interval_bytes),
         };
         let last_batches = self.writer.lock().producers.last_data_offsets();
         let filtered = self.filter_group(group, round, &last_batches, &mut output, throttle);
-        let finished = filtered.and_then(|()| {
-            output.write().map_err(io)?;
-            // DURABILITY: the new segment is on disk before it gets a name under which it
-            // counts.
-            output.file.sync_data().map_err(io)
+        let finished = filtered.and_then(|went_on| {
+            if went_on.is_continue() {
+                output.write().map_err(io)?;
+                // DURABILITY: the new segment is on disk before it gets a name under which it
+                // counts.
+                output.file.sync_data().map_err(io)?;
+            }
+            Ok(went_on)
         });
-        if let Err(error) = finished {
-            // Whatever it was, half a segment is of no use.
-            let _ = self.dir.disk.remove(&path);
-            return Err(error);
+        if !matches!(finished, Ok(ControlFlow::Continue(()))) {
+            // Half a segment is of no use. One that cannot be removed is thrown away at the
+            // next start, or written over before.
+            if let Err(error) = self.dir.disk.remove(&path) {
+                tracing::debug!(path = %path.display(), %error, "an unfinished segment stays behind");
+            }
+            return finished.map(|_| None);
         }
         output.index.note_time();
         let (size, index) = (output.written, output.index);
@@ -144,14 +163,16 @@ impl PartitionLog {
         round: &Round<'_>,
         last_batches: &LastBatches,
         output: &mut Output,
-        throttle: &mut dyn FnMut(u64),
-    ) -> Result<(), StorageError> {
+        throttle: &mut Throttle<'_>,
+    ) -> Result<ControlFlow<()>, StorageError> {
         let mut scratch = Scratch::new();
         for segment in group {
             self.check_usable()?;
             let mut batches = Batches::of(self, segment)?;
             while let Some((header, bytes)) = batches.next()? {
-                throttle(bytes.len() as u64);
+                if throttle(bytes.len() as u64).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
                 let filtered = filter(&header, &bytes, round, last_batches, &mut scratch);
                 let kept = match filtered.map_err(|_| batches.damaged())? {
                     Filtered::Dropped(_) => continue,
@@ -159,12 +180,14 @@ impl PartitionLog {
                     Filtered::Rewritten(bytes, _) => bytes,
                 };
                 let header = BatchHeader::parse(&kept).map_err(|_| batches.damaged())?;
-                throttle(kept.len() as u64);
+                if throttle(kept.len() as u64).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
                 let pushed = output.push(&header, &kept);
                 pushed.map_err(|source| self.judge(StorageError::io(&batches.path, source)))?;
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Compaction keeps the last record of every key, whatever happens meanwhile.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use highwater_disk::{CrashImage, FaultyDisk};
 use highwater_records::{BatchProducer, BatchSpec, BatchView, RecordBatchBuilder, Scratch};
@@ -39,7 +40,7 @@ fn put(log: &PartitionLog, records: &[(u8, Option<&str>)], made: BatchProducer, 
 
 fn compact(log: &PartitionLog, now_ms: i64, map_bytes_max: usize) -> Option<Compacted> {
     let limits = CompactionLimits { map_bytes_max };
-    log.compact(at(now_ms), log.log_end(), limits, &mut |_| ())
+    log.compact(at(now_ms), log.log_end(), limits, &mut |_| ControlFlow::Continue(()))
         .unwrap()
 }
 
@@ -282,7 +283,7 @@ fn a_stop_at_any_point_of_a_compaction_keeps_the_last_record_of_each_key() {
         };
         let mut finished = true;
         for round in 0..3 {
-            let done = log.compact(at(2000 + round), log.log_end(), limits, &mut |_| ());
+            let done = log.compact(at(2000 + round), log.log_end(), limits, &mut |_| ControlFlow::Continue(()));
             finished &= done.is_ok();
             finished &= log.remove_due_files(at(5000)).is_ok();
         }

@@ -75,7 +75,7 @@ fn a_flipped_byte_anywhere_in_a_segment_costs_its_batch_and_nothing_else() {
             .collect();
         assert!(segments.len() > 1);
         for path in segments {
-            for at in 0..whole.bytes(&path).unwrap().len() {
+            for at in 0..without_space(&whole.bytes(&path).unwrap()) {
                 let disk = whole.crash(CrashImage::All);
                 disk.damage(&path, |bytes| bytes[at] ^= 0x55);
                 let (log, report) = reopen(&disk, small_segments());
@@ -135,6 +135,16 @@ fn damaged_indexes_snapshots_and_checkpoints_are_rebuilt() {
     }
 }
 
+/// The length of a segment file without the zeros by which it is sized ahead. Every batch of
+/// these tests ends in a single zero, the count of headers of its last record.
+fn without_space(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 2)
+        .min(bytes.len())
+}
+
 #[test]
 fn a_torn_end_is_cut_at_the_last_whole_batch() {
     let disk = stopped(false);
@@ -146,7 +156,7 @@ fn a_torn_end_is_cut_at_the_last_whole_batch() {
     let base = log.view.lock().segments.last().unwrap().base;
     drop((log, dir));
     let path = segment_file(base.0);
-    let whole = disk.bytes(&path).unwrap().len();
+    let whole = without_space(&disk.bytes(&path).unwrap());
     let batch = plain(&["unflushed"], 3000).len();
     // The first bytes of a batch are those of its offset, zeros that look like free space.
     for cut in 1..batch - 8 {
