@@ -4,6 +4,7 @@
 //! one for what may take minutes, such as compaction. Each job has its own interval and looks
 //! at all partitions in turn.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -23,6 +24,9 @@ const NOTE_EVERY: Duration = Duration::from_millis(200);
 const CLEAN_EVERY: Duration = Duration::from_secs(1);
 /// How often files and directories are removed whose delay is over.
 const REMOVE_EVERY_MS: u64 = 5000;
+/// Shortest and longest wait that keeps the rate of a compaction, in seconds.
+const WAIT_S_MIN: f64 = 0.01;
+const WAIT_S_MAX: f64 = 10.0;
 /// Shortest interval of a job.
 const INTERVAL_MS_MIN: u64 = 200;
 
@@ -37,6 +41,14 @@ struct Stop {
     asked: Mutex<bool>,
     bell: Condvar,
     now: AtomicBool,
+}
+
+impl Stop {
+    fn ask(&self) {
+        self.now.store(true, Ordering::Release);
+        *self.asked.lock() = true;
+        self.bell.notify_all();
+    }
 }
 
 /// When each job is due.
@@ -69,11 +81,10 @@ impl Background {
         Ok(Self { stop, threads })
     }
 
-    /// Ends the threads after the steps they are in; blocks.
+    /// Ends the threads after what they are at with one partition; a compaction is broken off,
+    /// to be taken up after the next start. Blocks.
     pub(crate) fn stop(self) {
-        self.stop.now.store(true, Ordering::Release);
-        *self.stop.asked.lock() = true;
-        self.stop.bell.notify_all();
+        self.stop.ask();
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a background thread panicked");
@@ -277,13 +288,7 @@ fn compact(
         return;
     }
     let rate = broker.config().cleaner.io_bytes_per_second_max;
-    let mut throttle = |bytes: u64| {
-        // A finite rate is kept by waiting as long as the bytes should have taken.
-        let wait_s = bytes as f64 / rate;
-        if wait_s.is_finite() && wait_s > 0.0 && !stop.now.load(Ordering::Acquire) {
-            std::thread::sleep(Duration::from_secs_f64(wait_s.min(1.0)));
-        }
-    };
+    let mut throttle = keep_rate(rate, stop);
     let now = broker.clock.now();
     match partition
         .log
@@ -295,5 +300,51 @@ fn compact(
         ),
         Ok(None) | Err(StorageError::Deleted(_)) => {}
         Err(error) => tracing::error!(partition = %partition.name, %error, "compaction failed"),
+    }
+}
+
+/// Keeps a rate by waiting as long as the bytes should have taken, and ends at the stop.
+fn keep_rate(bytes_per_second: f64, stop: &Stop) -> impl FnMut(u64) -> ControlFlow<()> {
+    let mut owed_s = 0.0;
+    move |bytes| {
+        owed_s += bytes as f64 / bytes_per_second;
+        if owed_s.is_finite() && owed_s >= WAIT_S_MIN {
+            let mut asked = stop.asked.lock();
+            if !*asked {
+                let wait = Duration::from_secs_f64(owed_s.min(WAIT_S_MAX));
+                stop.bell.wait_for(&mut asked, wait);
+            }
+            owed_s = 0.0;
+        }
+        match stop.now.load(Ordering::Acquire) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_stop_is_heard_in_the_middle_of_a_wait() {
+        let stop = Stop::default();
+        assert!(keep_rate(f64::INFINITY, &stop)(1 << 30).is_continue());
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                // Would wait for as long as is ever waited.
+                let started = Instant::now();
+                let mut throttle = keep_rate(1.0, &stop);
+                while throttle(1 << 30).is_continue() {}
+                started.elapsed()
+            });
+            stop.ask();
+            let waited = waiter.join().unwrap();
+            assert!(waited < Duration::from_secs_f64(WAIT_S_MAX), "{waited:?}");
+        });
+        assert!(keep_rate(f64::INFINITY, &stop)(1).is_break());
     }
 }

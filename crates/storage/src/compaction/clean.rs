@@ -86,7 +86,7 @@ impl PartitionLog {
             }
             let mut batches = Batches::of(self, segment)?;
             while let Some((header, bytes)) = batches.next()? {
-                if throttle(bytes.len() as u64).is_break() {
+                if self.is_told_to_stop(bytes.len(), throttle) {
                     return Ok(None);
                 }
                 if header.last_offset() < scope.first_dirty || is_kept_whole(&header) {
@@ -170,7 +170,7 @@ impl PartitionLog {
             self.check_usable()?;
             let mut batches = Batches::of(self, segment)?;
             while let Some((header, bytes)) = batches.next()? {
-                if throttle(bytes.len() as u64).is_break() {
+                if self.is_told_to_stop(bytes.len(), throttle) {
                     return Ok(ControlFlow::Break(()));
                 }
                 let filtered = filter(&header, &bytes, round, last_batches, &mut scratch);
@@ -180,7 +180,7 @@ impl PartitionLog {
                     Filtered::Rewritten(bytes, _) => bytes,
                 };
                 let header = BatchHeader::parse(&kept).map_err(|_| batches.damaged())?;
-                if throttle(kept.len() as u64).is_break() {
+                if self.is_told_to_stop(kept.len(), throttle) {
                     return Ok(ControlFlow::Break(()));
                 }
                 let pushed = output.push(&header, &kept);
@@ -188,6 +188,10 @@ impl PartitionLog {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn is_told_to_stop(&self, bytes: usize, throttle: &mut Throttle<'_>) -> bool {
+        self.ends.is_deleted() || throttle(bytes as u64).is_break()
     }
 }
 

@@ -40,8 +40,10 @@ fn put(log: &PartitionLog, records: &[(u8, Option<&str>)], made: BatchProducer, 
 
 fn compact(log: &PartitionLog, now_ms: i64, map_bytes_max: usize) -> Option<Compacted> {
     let limits = CompactionLimits { map_bytes_max };
-    log.compact(at(now_ms), log.log_end(), limits, &mut |_| ControlFlow::Continue(()))
-        .unwrap()
+    log.compact(at(now_ms), log.log_end(), limits, &mut |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap()
 }
 
 /// All records: offset, key, value.
@@ -217,7 +219,7 @@ fn lags_and_the_dirty_ratio_decide_when() {
         at(2000),
         Offset(3),
         CompactionLimits::default(),
-        &mut |_| (),
+        &mut |_| ControlFlow::Continue(()),
     );
     assert_eq!(
         nothing.unwrap(),
@@ -283,7 +285,9 @@ fn a_stop_at_any_point_of_a_compaction_keeps_the_last_record_of_each_key() {
         };
         let mut finished = true;
         for round in 0..3 {
-            let done = log.compact(at(2000 + round), log.log_end(), limits, &mut |_| ControlFlow::Continue(()));
+            let done = log.compact(at(2000 + round), log.log_end(), limits, &mut |_| {
+                ControlFlow::Continue(())
+            });
             finished &= done.is_ok();
             finished &= log.remove_due_files(at(5000)).is_ok();
         }
@@ -346,4 +350,67 @@ proptest! {
         let (log, _) = reopen(&disk.crash(CrashImage::Synced), config());
         prop_assert_eq!(records(&log), now);
     }
+}
+
+#[test]
+fn a_round_that_is_stopped_leaves_whole_segments_and_can_be_made_again() {
+    let mut stopped = 0;
+    for steps in (0..400).step_by(7) {
+        let disk = FaultyDisk::new();
+        let log = filled(&disk);
+        let before = records(&log);
+        let mut left = steps;
+        let done = log.compact(
+            at(2000),
+            log.log_end(),
+            CompactionLimits::default(),
+            &mut |_| {
+                left -= 1;
+                if left < 0 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        );
+        stopped += i32::from(done.unwrap().is_none());
+        assert!(
+            left >= -1,
+            "nothing is read or written after the word to stop"
+        );
+        let unfinished = |path: &std::path::PathBuf| path.to_string_lossy().contains(".cleaned");
+        assert!(!disk.files().iter().any(unfinished));
+        let (reopened, _) = reopen(&disk.crash(CrashImage::Synced), config());
+        for log in [&log, &reopened] {
+            assert_eq!(last_of_each_key(&records(log)), last_of_each_key(&before));
+            compact(log, 3000, 1 << 20);
+            assert_eq!(last_of_each_key(&records(log)), last_of_each_key(&before));
+            assert_eq!(
+                compact(log, 3000, 1 << 20),
+                None,
+                "nothing is dirty any more"
+            );
+        }
+    }
+    assert!(stopped > 20, "{stopped}");
+}
+
+#[test]
+fn the_deletion_of_a_log_ends_its_compaction() {
+    let disk = FaultyDisk::new();
+    let log = filled(&disk);
+    let mut calls = 0;
+    let done = log.compact(
+        at(2000),
+        log.log_end(),
+        CompactionLimits::default(),
+        &mut |_| {
+            calls += 1;
+            if calls == 5 {
+                log.delete(at(2000)).unwrap();
+            }
+            ControlFlow::Continue(())
+        },
+    );
+    assert_eq!((done.unwrap(), calls), (None, 5));
 }
