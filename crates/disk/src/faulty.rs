@@ -149,6 +149,11 @@ impl FaultyDisk {
         self.0.lock().failing_writes = path_contains.map(str::to_owned);
     }
 
+    /// Fails each read of a file whose path contains the text, until `None`.
+    pub fn fail_reads_of(&self, path_contains: Option<&str>) {
+        self.0.lock().failing_reads = path_contains.map(str::to_owned);
+    }
+
     /// Fails each renaming or removal of a path that contains the text, until `None`.
     pub fn fail_moves_of(&self, path_contains: Option<&str>) {
         self.0.lock().failing_entries = path_contains.map(str::to_owned);

@@ -164,7 +164,7 @@ impl LogDir {
     }
 
     /// The directories of partitions, sorted. Directories whose removal was under way are
-    /// noted for [`LogDir::remove_due_dirs`].
+    /// noted for [`LogDir::remove_due_dirs`]; others are left alone.
     pub fn partitions(&self) -> Result<Vec<FoundPartition>, StorageError> {
         let list = self.disk.list(&self.path);
         let mut found = Vec::new();
@@ -172,11 +172,17 @@ impl LogDir {
             if !entry.is_dir {
                 continue;
             }
-            if entry.name.ends_with(paths::DELETE_DIR) {
+            let tp = TopicPartition::from_dir_name(&entry.name);
+            // Leading zeros would make one partition of two directories.
+            let tp = tp.filter(|tp| tp.to_string() == entry.name);
+            if paths::is_delete_dir(&entry.name) {
                 self.due_dirs.lock().push((0, self.path.join(&entry.name)));
-            } else if let Some(tp) = TopicPartition::from_dir_name(&entry.name) {
+            } else if let Some(tp) = tp {
                 let topic_id = self.read_topic_id(&tp);
                 found.push(FoundPartition { tp, topic_id });
+            } else if !entry.name.ends_with(paths::STRAY_DIR) {
+                let (dir, name) = (self.path.display(), &entry.name);
+                tracing::warn!(%dir, name, "this is no log, leaving it alone");
             }
         }
         Ok(found)
@@ -276,6 +282,10 @@ impl LogDir {
 
     /// Opens the log of a partition and recovers it if need be. The caller may open many at
     /// once from many threads.
+    ///
+    /// What keeps one log from being opened says nothing about the others: nothing of it was
+    /// acknowledged by this process, and it is not served. Only a failed flush of what was
+    /// recovered takes the directory offline.
     pub fn open_partition(
         self: &Arc<Self>,
         tp: &TopicPartition,
@@ -283,7 +293,7 @@ impl LogDir {
         now: Now,
     ) -> Result<(PartitionLog, RecoveryReport), StorageError> {
         self.check_online()?;
-        crate::recovery::open(self, tp, config, now).map_err(|error| self.judge(error))
+        crate::recovery::open(self, tp, config, now)
     }
 
     /// What is known durably of a log of this incarnation.

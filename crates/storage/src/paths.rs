@@ -13,6 +13,7 @@ pub(crate) const DELETED: &str = ".deleted";
 pub(crate) const CLEANED: &str = ".cleaned";
 pub(crate) const SWAP: &str = ".swap";
 pub(crate) const DELETE_DIR: &str = "-delete";
+pub(crate) const STRAY_DIR: &str = "-stray";
 pub(crate) const TEMPORARY: &str = ".tmp";
 
 /// The files of a segment that share its fate.
@@ -49,6 +50,18 @@ pub(crate) fn delete_dir_name(tp: &TopicPartition, unique: TopicId) -> String {
     format!("{}{suffix}", &topic[..kept])
 }
 
+/// Whether a directory has a name that [`delete_dir_name`], or Kafka, gives.
+pub(crate) fn is_delete_dir(name: &str) -> bool {
+    let parts = name
+        .strip_suffix(DELETE_DIR)
+        .and_then(|rest| rest.rsplit_once('.'));
+    parts.is_some_and(|(log, unique)| {
+        let is_hex = unique.len() == 32 && unique.bytes().all(|b| b.is_ascii_hexdigit());
+        let index = log.rsplit_once('-').map_or("", |(_, index)| index);
+        is_hex && !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +92,14 @@ mod tests {
         let name = delete_dir_name(&tp, TopicId([0xab; 16]));
         assert_eq!(name.len(), 255);
         assert!(name.ends_with("-99999.abababababababababababababababab-delete"));
+        assert!(is_delete_dir(&name));
+        for other in [
+            "to-delete",
+            "t-0-delete",
+            "t-0.x-delete",
+            "t-x.abababababababababababababababab-delete",
+        ] {
+            assert!(!is_delete_dir(other), "{other}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use highwater_types::{Offset, TopicPartition};
 
+use crate::checkpoint;
 use crate::error::StorageError;
 use crate::log::DueFile;
 use crate::paths;
@@ -19,56 +20,110 @@ pub(crate) struct Files {
     pub(crate) due: Vec<DueFile>,
 }
 
-/// Lists the files, after putting the directory in order.
+/// What a name in the directory of a log stands for.
+enum Kind {
+    Segment(Offset),
+    Snapshot(Offset),
+    /// An index of the segment with this base.
+    Index(Offset),
+    /// A file that was renamed to be removed later.
+    Due,
+    /// Work that was under way at the last stop.
+    Leftover,
+    /// Something that others in the directory read and write.
+    Beside,
+    /// Nothing that Kafka or this crate has written.
+    Odd,
+}
+
+fn kind_of(name: &str) -> Kind {
+    let Some((base, kind)) = paths::parse_segment_file(name) else {
+        let of_a_checkpoint = name.strip_suffix(paths::TEMPORARY).unwrap_or(name);
+        return match of_a_checkpoint {
+            checkpoint::LEADER_EPOCHS | checkpoint::PARTITION_METADATA => {
+                if of_a_checkpoint == name {
+                    Kind::Beside
+                } else {
+                    Kind::Leftover
+                }
+            }
+            // Snapshots of the metadata log.
+            _ if of_a_checkpoint.ends_with(".checkpoint") => Kind::Beside,
+            _ => Kind::Odd,
+        };
+    };
+    let ends_with = |suffixes: &[&str]| suffixes.iter().any(|suffix| kind.ends_with(suffix));
+    match kind {
+        paths::LOG => Kind::Segment(base),
+        paths::SNAPSHOT => Kind::Snapshot(base),
+        paths::INDEX | paths::TIME_INDEX | paths::TXN_INDEX => Kind::Index(base),
+        _ if ends_with(&[paths::DELETED]) => Kind::Due,
+        _ if ends_with(&[paths::CLEANED, paths::TEMPORARY, paths::SWAP]) => Kind::Leftover,
+        _ => Kind::Odd,
+    }
+}
+
+/// The names of the files in the directory of a log. Directories are nobody's.
+fn list(place: Place<'_>) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in place.disk.list(place.dir)? {
+        if entry.is_dir {
+            warn_of(place, &entry.name);
+        } else {
+            names.push(entry.name);
+        }
+    }
+    Ok(names)
+}
+
+fn warn_of(place: Place<'_>, name: &str) {
+    tracing::warn!(dir = %place.dir.display(), name, "this is no part of a log, leaving it alone");
+}
+
+/// Lists the files, after putting the directory in order. What is not of a log is left alone.
 pub(crate) fn take_stock(place: Place<'_>, tp: &TopicPartition) -> Result<Files, StorageError> {
     let io = |source| StorageError::io(place.dir, source);
-    let mut names = match place.disk.list(place.dir) {
-        Ok(entries) => entries
-            .into_iter()
-            .map(|entry| entry.name)
-            .collect::<Vec<_>>(),
+    let mut names = match list(place) {
+        Ok(names) => names,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(StorageError::Missing(tp.clone()));
         }
         Err(source) => return Err(io(source)),
     };
-    if names.iter().any(|name| name.ends_with(paths::SWAP)) {
+    let is_swap = |name: &&String| {
+        paths::parse_segment_file(name).is_some_and(|(_, kind)| kind.ends_with(paths::SWAP))
+    };
+    if names.iter().any(|name| is_swap(&name)) {
         finish_swaps(place, &names)?;
-        let entries = place.disk.list(place.dir).map_err(io)?;
-        names = entries.into_iter().map(|entry| entry.name).collect();
+        names = list(place).map_err(io)?;
     }
     let mut files = Files::default();
     let bases: BTreeSet<Offset> = names
         .iter()
-        .filter_map(|name| paths::parse_segment_file(name))
-        .filter(|(_, kind)| *kind == paths::LOG)
-        .map(|(base, _)| base)
+        .filter_map(|name| match kind_of(name) {
+            Kind::Segment(base) => Some(base),
+            _ => None,
+        })
         .collect();
     for name in &names {
         let path = place.dir.join(name);
-        let is_leftover = [paths::CLEANED, paths::TEMPORARY]
-            .iter()
-            .any(|suffix| name.ends_with(suffix));
-        match paths::parse_segment_file(name) {
-            _ if name.ends_with(paths::DELETED) => files.due.push(DueFile {
-                at_mono_ms: 0,
-                path,
-            }),
-            _ if is_leftover => place.disk.remove(&path).map_err(io)?,
-            Some((base, paths::SNAPSHOT)) => drop(files.snapshots.insert(base)),
-            Some((base, paths::LOG)) => {
+        match kind_of(name) {
+            Kind::Segment(base) => {
                 let found = place.disk.metadata(&path);
                 let size = found.map_err(|source| StorageError::io(&path, source))?.len;
                 files
                     .segments
                     .push(Arc::new(Segment::new(base, size, size)));
             }
-            Some((base, paths::INDEX | paths::TIME_INDEX | paths::TXN_INDEX))
-                if !bases.contains(&base) =>
-            {
-                place.disk.remove(&path).map_err(io)?;
-            }
-            _ => {}
+            Kind::Snapshot(at) => drop(files.snapshots.insert(at)),
+            Kind::Index(base) if bases.contains(&base) => {}
+            Kind::Index(_) | Kind::Leftover => place.disk.remove(&path).map_err(io)?,
+            Kind::Due => files.due.push(DueFile {
+                at_mono_ms: 0,
+                path,
+            }),
+            Kind::Beside => {}
+            Kind::Odd => warn_of(place, name),
         }
     }
     files.segments.sort_unstable_by_key(|segment| segment.base);
@@ -109,13 +164,6 @@ fn finish_swaps(place: Place<'_>, names: &[String]) -> Result<(), StorageError> 
             .disk
             .rename(&place.dir.join(name), &target)
             .map_err(io)?;
-    }
-    for name in names.iter().filter(|name| name.ends_with(paths::SWAP)) {
-        let path = place.dir.join(name);
-        if place.disk.exists(&path).map_err(io)? {
-            // An index that was to be swapped in: it is rebuilt.
-            place.disk.remove(&path).map_err(io)?;
-        }
     }
     place.disk.sync_dir(place.dir).map_err(io)
 }

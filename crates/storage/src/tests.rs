@@ -6,4 +6,5 @@ mod crash_points;
 mod damage;
 mod faults;
 mod indexes;
+mod oddities;
 mod support;

@@ -56,6 +56,9 @@ impl File for FaultyFile {
         let mut state = self.disk.0.lock();
         state.alive()?;
         state.reads += 1;
+        if State::matches(state.failing_reads.as_ref(), &state, self.inode) {
+            return Err(injected());
+        }
         let seen = &state.file(self.inode)?.seen;
         let from = (position as usize).min(seen.len());
         let len = buffer.len().min(seen.len() - from);

@@ -46,6 +46,7 @@ pub(super) struct State {
     pub(super) failing_syncs: Option<String>,
     pub(super) failing_writes: Option<String>,
     pub(super) failing_entries: Option<String>,
+    pub(super) failing_reads: Option<String>,
     pub(super) capacity_bytes: Option<u64>,
     pub(super) short_writes: bool,
     /// Files that were opened so far, and how many of those are open.
