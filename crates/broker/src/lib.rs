@@ -14,6 +14,7 @@ mod data;
 mod features;
 mod handlers;
 mod hosting;
+pub mod import;
 mod log_config;
 mod metadata_store;
 mod metrics;

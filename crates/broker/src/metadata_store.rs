@@ -27,6 +27,7 @@ use highwater_types::{LeaderEpoch, Now, Offset};
 use parking_lot::Mutex;
 
 use replay::Replayed;
+pub(crate) use replay::read_image;
 use snapshot::SnapshotDir;
 pub use snapshot::SnapshotError;
 
@@ -78,6 +79,14 @@ pub enum MetadataError {
     /// A snapshot could not be written.
     #[error("the metadata snapshot {path} cannot be written: {source}")]
     Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: SnapshotError,
+    },
+    /// A snapshot could not be read.
+    #[error("the metadata snapshot {path} cannot be read: {source}")]
+    Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.

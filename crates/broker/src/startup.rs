@@ -38,7 +38,7 @@ use crate::views::BrokerView;
 /// The id that Kafka, too, gives to the topic of the metadata log.
 const METADATA_TOPIC_ID: TopicId = TopicId([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 /// The format of metadata records that this version writes.
-const METADATA_FORMAT: u16 = 1;
+pub(crate) const METADATA_FORMAT: u16 = 1;
 
 /// Why the broker does not start.
 #[derive(Debug, thiserror::Error)]
@@ -443,7 +443,7 @@ fn lost_dirs(
 
 /// Opens the metadata log. A new one means a cluster without topics, so that every log that is
 /// found would be set aside: it is made only where all directories are there and empty.
-fn open_metadata(
+pub(crate) fn open_metadata(
     dirs: &[Arc<LogDir>],
     configured: usize,
     clock: Clock,

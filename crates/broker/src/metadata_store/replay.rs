@@ -1,5 +1,9 @@
 //! From what is on disk to the image.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use highwater_disk::Disk;
 use highwater_metadata::{MetadataImage, MetadataRecord};
 use highwater_records::{BatchView, Scratch, batches};
 use highwater_storage::PartitionLog;
@@ -8,6 +12,7 @@ use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 
 use super::MetadataError;
 use super::snapshot::SnapshotDir;
+use crate::batch_file::BatchFile;
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 4 * 1024 * 1024;
@@ -56,6 +61,39 @@ pub(super) fn replay(
         }
     }
     Ok(replayed)
+}
+
+/// The image in the directory of a metadata log that nobody has open, without changing a file.
+/// What was written last and is not whole counts for nothing, as after a recovery.
+pub(crate) fn read_image(disk: &Arc<dyn Disk>, dir: &Path) -> Result<MetadataImage, MetadataError> {
+    let snapshots = SnapshotDir::new(Arc::clone(disk), dir.to_path_buf());
+    let (mut image, mut at) = (MetadataImage::new(), Offset::ZERO);
+    if let Some(end) = snapshots.list()?.pop() {
+        let path = snapshots.path(end);
+        let loaded = snapshots.load(end);
+        image = loaded
+            .map_err(|source| MetadataError::Unreadable { path, source })?
+            .0;
+        at = end;
+    }
+    let mut segments: Vec<_> = disk.list(dir)?;
+    segments.retain(|entry| entry.name.ends_with(".log"));
+    segments.sort();
+    let mut scratch = Scratch::new();
+    for segment in segments {
+        let mut file = BatchFile::open(&**disk, &dir.join(segment.name))?;
+        while let Ok(Some((_, batch))) = file.next() {
+            if batch.header.base_offset < at {
+                continue;
+            }
+            if batch.header.base_offset > at {
+                return Err(MetadataError::Damaged(at));
+            }
+            image = image.apply(&decode(&batch, &mut scratch)?)?.0;
+            at = batch.header.next_offset();
+        }
+    }
+    Ok(image)
 }
 
 /// The latest snapshot that can be read. One that cannot is passed over if the log still has

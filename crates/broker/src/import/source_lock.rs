@@ -1,0 +1,44 @@
+//! Keeping Kafka from the directories that are read.
+//!
+//! Kafka locks `.lock` in each of its directories as Java does, with a lock of the whole file
+//! that belongs to the process (`fcntl`). A shared one of the same kind finds out whether it
+//! runs, and keeps it from starting as long as it is held. Nothing is written for that.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use rustix::fs::FlockOperation;
+
+use super::ImportError;
+
+/// Keeps a broker from starting on the directories until it is dropped.
+#[derive(Debug)]
+pub struct SourceLocks {
+    _files: Vec<File>,
+}
+
+/// Locks the directories; one without `.lock` is one that no broker uses.
+pub fn lock_source(dirs: &[PathBuf]) -> Result<SourceLocks, ImportError> {
+    let mut files = Vec::new();
+    for dir in dirs {
+        let path = dir.join(".lock");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(ImportError::io(&path)(error)),
+        };
+        // Highwater's own lock is of the other kind.
+        for lock in [rustix::fs::fcntl_lock, rustix::fs::flock] {
+            match lock(&file, FlockOperation::NonBlockingLockShared) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => {
+                    return Err(ImportError::SourceInUse(dir.clone()));
+                }
+                Err(error) => return Err(ImportError::io(&path)(error.into())),
+            }
+        }
+        files.push(file);
+    }
+    Ok(SourceLocks { _files: files })
+}
