@@ -11,7 +11,7 @@ use crate::{
     broker::{Broker, Kind, Programs},
     control::Control,
     process,
-    record::{DONE, Metrics, Results, Row},
+    record::{DONE, Metrics, NOTE, Results, Row},
     say,
 };
 
@@ -203,10 +203,25 @@ impl Bench {
             round,
             load_average: process::load_average(),
             metrics,
+            note: None,
         };
         if subject != DONE {
             say(&serde_json::to_string(&row)?);
         }
+        self.results.add(row)
+    }
+
+    /// Keeps and tells why something of a work was not measured.
+    pub(crate) fn add_note(&mut self, work: &str, note: &str) -> Result<()> {
+        let row = Row {
+            work: work.to_owned(),
+            subject: NOTE.to_owned(),
+            round: 0,
+            load_average: process::load_average(),
+            metrics: Metrics::default(),
+            note: Some(note.to_owned()),
+        };
+        say(&serde_json::to_string(&row)?);
         self.results.add(row)
     }
 }

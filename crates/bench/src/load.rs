@@ -19,7 +19,7 @@ pub(crate) struct Frame {
     pub(crate) records: u64,
     /// Bytes of their values.
     pub(crate) value_bytes: u64,
-    /// Bytes of the batch.
+    /// Bytes of the batch, or of the first one.
     pub(crate) batch_bytes: usize,
 }
 
@@ -45,6 +45,10 @@ impl Shape {
 
     /// A batch of this shape, born now. Its values do not compress.
     pub(crate) fn batch(self) -> Result<Vec<u8>> {
+        self.batch_with(None)
+    }
+
+    fn batch_with(self, key: Option<&[u8]>) -> Result<Vec<u8>> {
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
         let now_ms = i64::try_from(now_ms)?;
         let mut builder = RecordBatchBuilder::new(BatchSpec::default());
@@ -52,9 +56,34 @@ impl Shape {
         let mut value = vec![0; self.value_bytes];
         for _ in 0..self.records {
             noise.fill(&mut value);
-            builder.append(now_ms, None, Some(&value), &[])?;
+            builder.append(now_ms, key, Some(&value), &[])?;
         }
         Ok(builder.finish()?)
+    }
+
+    /// The produce request of a producer whose keys spread these records evenly over all
+    /// partitions, the first of them to partition `first`.
+    pub(crate) fn keyed_frame(self, topic: &str, partitions: u32, first: u32) -> Result<Frame> {
+        let mut batches = Vec::new();
+        for index in 0..partitions {
+            let behind = (index + partitions - first % partitions) % partitions;
+            let evenly = self.records + (partitions - 1 - behind) as usize;
+            let share = Self {
+                records: evenly / partitions as usize,
+                ..self
+            };
+            if share.records > 0 {
+                let key = format!("key-{first:02}-{index:02}");
+                let batch = share.batch_with(Some(key.as_bytes()))?;
+                batches.push((i32::try_from(index)?, batch));
+            }
+        }
+        Ok(Frame {
+            bytes: wire::produce_all(topic, &batches).into(),
+            records: self.records as u64,
+            value_bytes: (self.records * self.value_bytes) as u64,
+            batch_bytes: batches.first().map_or(0, |(_, batch)| batch.len()),
+        })
     }
 
     /// The produce request for a partition.
@@ -86,6 +115,32 @@ impl Noise {
             self.0 ^= self.0 >> 7;
             self.0 ^= self.0 << 17;
             chunk.copy_from_slice(&self.0.to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_spread_records_over_all_partitions_and_lose_none() {
+        for (records, partitions) in [(8, 6), (3, 6), (12, 6), (1, 1)] {
+            for first in 0..7 {
+                let shape = Shape {
+                    records,
+                    value_bytes: 100,
+                };
+                let frame = shape.keyed_frame("t", partitions, first).unwrap();
+                let batches = records.min(partitions as usize);
+                let values = records * 100;
+                let empty_batches = batches * 61;
+                let len = frame.bytes.len();
+                assert!(len > values + empty_batches, "{len}");
+                // Of each record no more than its key, its lengths and deltas comes on top.
+                let rest = len - values - empty_batches;
+                assert!(rest < 80 + batches * 8 + records * 20, "{rest}");
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod broker;
+mod client_programs;
 mod control;
 mod driver;
 mod load;

@@ -24,6 +24,9 @@ pub(crate) struct Row {
     pub(crate) load_average: f64,
     /// What was found, by name; the unit stands last in the name.
     pub(crate) metrics: Metrics,
+    /// Why something was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
 }
 
 /// Measured values by name.
@@ -117,6 +120,9 @@ impl Results {
 
 /// Subject of the row that says that a work is complete.
 pub(crate) const DONE: &str = "done";
+
+/// Subject of a row that says why something was not measured.
+pub(crate) const NOTE: &str = "note";
 
 #[cfg(test)]
 mod tests {

@@ -21,6 +21,12 @@ const COLUMNS: &[(&str, &str)] = &[
     ("cpu_s_per_gb", "broker CPU s/GB"),
     ("cpu_us_per_request", "broker CPU µs/request"),
     ("driver_cpu_s_per_gb", "driver CPU s/GB"),
+    ("kafka_python_mb_per_s", "kafka-python MB/s"),
+    ("kafka_python_cpu_s_per_gb", "broker CPU s/GB"),
+    ("confluent_kafka_mb_per_s", "confluent-kafka MB/s"),
+    ("confluent_kafka_cpu_s_per_gb", "broker CPU s/GB"),
+    ("java_mb_per_s", "Java MB/s"),
+    ("java_cpu_s_per_gb", "broker CPU s/GB"),
     ("p50_ms", "p50 ms"),
     ("p99_ms", "p99 ms"),
     ("p99.9_ms", "p99.9 ms"),
@@ -65,12 +71,13 @@ pub(crate) fn table(rows: &[Row], works: &[&Work]) -> String {
     for work in works {
         let found: Vec<_> = rows
             .iter()
-            .filter(|row| row.work == work.name && row.subject != DONE)
+            .filter(|row| row.work == work.name && row.subject != DONE && row.note.is_none())
             .collect();
-        if !found.is_empty() {
+        let notes = notes(rows, work);
+        if !found.is_empty() || !notes.is_empty() {
             write!(
                 text,
-                "\n### {}\n\n{}.\n\n{}",
+                "\n### {}\n\n{}.\n\n{}{notes}",
                 work.name,
                 work.about,
                 of_work(&found)
@@ -79,6 +86,18 @@ pub(crate) fn table(rows: &[Row], works: &[&Work]) -> String {
         }
     }
     text
+}
+
+/// What was not measured, and why.
+fn notes(rows: &[Row], work: &Work) -> String {
+    let reasons = rows
+        .iter()
+        .filter(|row| row.work == work.name)
+        .filter_map(|row| row.note.as_deref());
+    reasons.fold(String::new(), |mut text, reason| {
+        write!(text, "\nNot measured: {reason}.\n").ok();
+        text
+    })
 }
 
 fn machine() -> String {
@@ -112,6 +131,9 @@ fn said(program: &str, arguments: &[&str]) -> String {
 }
 
 fn of_work(rows: &[&Row]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
     let columns: Vec<_> = COLUMNS
         .iter()
         .filter(|(name, _)| rows.iter().any(|row| row.metrics.0.contains_key(*name)))
@@ -254,7 +276,26 @@ mod tests {
             round,
             load_average: 1.0,
             metrics: Metrics::default().with(metric, value),
+            note: None,
         }
+    }
+
+    #[test]
+    fn what_was_not_measured_says_why() {
+        let work = WORKS
+            .iter()
+            .find(|work| work.name == "consumers")
+            .expect("it is listed");
+        let mut missing = row("consumers", crate::record::NOTE, 0, "mb_per_s", 0.0);
+        missing.note = Some("no client is here".to_owned());
+        let text = table(&[missing], &[work]);
+        assert!(text.contains("### consumers"), "{text}");
+        assert!(
+            text.contains("Not measured: no client is here.\n"),
+            "{text}"
+        );
+        let unknown = "| Java MB/s | Kafka, unsynced | not measured |";
+        assert!(text.contains(unknown), "{text}");
     }
 
     #[test]

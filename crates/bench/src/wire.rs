@@ -77,10 +77,17 @@ impl Writer {
 
 /// Produce of one batch with `acks=all`.
 pub(crate) fn produce(topic: &str, partition: i32, batch: &[u8]) -> Vec<u8> {
+    produce_all(topic, &[(partition, batch)])
+}
+
+/// Produce of a batch to each of several partitions with `acks=all`.
+pub(crate) fn produce_all(topic: &str, batches: &[(i32, impl AsRef<[u8]>)]) -> Vec<u8> {
     let mut writer = Writer::request(PRODUCE);
     writer.i16(-1).i16(ACKS_ALL).i32(TIMEOUT_MS);
-    writer.count(1).string(topic);
-    writer.count(1).i32(partition).bytes(batch);
+    writer.count(1).string(topic).count(batches.len());
+    for (partition, batch) in batches {
+        writer.i32(*partition).bytes(batch.as_ref());
+    }
     writer.finish()
 }
 
@@ -217,17 +224,24 @@ pub(crate) const fn is_too_early(error: i16) -> bool {
     )
 }
 
-/// The error code for the one batch.
+/// The error code for the batches, which is that of the first that was refused.
 pub(crate) fn produce_error(response: &[u8]) -> Result<i16> {
     let mut reader = Reader::response(response)?;
     reader.i32()?;
     reader.string()?;
-    reader.i32()?;
-    reader.i32()?;
-    reader.i16()
+    for _ in 0..reader.i32()? {
+        reader.i32()?;
+        let error = reader.i16()?;
+        if error != 0 {
+            return Ok(error);
+        }
+        // Base offset, time of the append, start of the log.
+        reader.skip(24)?;
+    }
+    Ok(0)
 }
 
-/// Fails unless the one batch was acknowledged.
+/// Fails unless every batch was acknowledged.
 pub(crate) fn produced(response: &[u8]) -> Result<()> {
     match produce_error(response)? {
         0 => Ok(()),

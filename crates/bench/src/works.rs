@@ -1,5 +1,6 @@
 //! The works, by name.
 
+mod clients;
 mod connections;
 mod crash;
 mod end_to_end;
@@ -53,13 +54,23 @@ pub(crate) const WORKS: &[Work] = &[
         run: fetch::page_cache,
     },
     Work {
+        name: "librdkafka",
+        about: "an idempotent producer of librdkafka, lz4, 1 KiB values that compress by half",
+        run: clients::librdkafka,
+    },
+    Work {
+        name: "consumers",
+        about: "2 GB of 1 KiB values, or what consumers with their default settings read of it in 30 s",
+        run: clients::consumers,
+    },
+    Work {
         name: "open-loop",
         about: "5,000 requests/s of 5 x 200 B over 50 connections, 6 partitions",
         run: open_loop::requests,
     },
     Work {
         name: "open-loop-linger",
-        about: "20,000 records/s of 200 B from 50 producers that linger 20 ms, 6 partitions",
+        about: "20,000 keyed records/s of 200 B from 50 producers that linger 20 ms, 6 partitions",
         run: open_loop::lingering,
     },
     Work {

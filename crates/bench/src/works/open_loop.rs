@@ -12,7 +12,7 @@ use crate::{
 };
 
 const PARTITIONS: u32 = 6;
-const CONNECTIONS: usize = 50;
+const CONNECTIONS: u32 = 50;
 
 const SUBJECTS: [Subject; 3] = [
     Subject::Highwater,
@@ -26,6 +26,17 @@ struct Load {
     interval: Duration,
     /// For how long a producer gathers records before it sends them.
     linger: Duration,
+    /// Where the records of one request go.
+    spread: Spread,
+}
+
+/// How a producer chooses partitions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spread {
+    /// All records of a request go to the same one.
+    One,
+    /// Each has a key, and so every partition gets some.
+    ByKey,
 }
 
 /// 5,000 requests a second of 5 records of 200 B.
@@ -37,11 +48,13 @@ pub(super) fn requests(bench: &mut Bench, work: &str) -> Result<()> {
         },
         interval: Duration::from_micros(200),
         linger: Duration::ZERO,
+        spread: Spread::One,
     };
     run(bench, work, &load)
 }
 
-/// 20,000 records a second of 200 B from 50 producers that gather for 20 ms.
+/// 20,000 keyed records a second of 200 B from 50 producers that gather for 20 ms, and then send
+/// one request with what they have for every partition.
 pub(super) fn lingering(bench: &mut Bench, work: &str) -> Result<()> {
     let load = Load {
         shape: Shape {
@@ -50,6 +63,7 @@ pub(super) fn lingering(bench: &mut Bench, work: &str) -> Result<()> {
         },
         interval: Duration::from_micros(400),
         linger: Duration::from_millis(20),
+        spread: Spread::ByKey,
     };
     run(bench, work, &load)
 }
@@ -64,15 +78,17 @@ fn run(bench: &mut Bench, work: &str, load: &Load) -> Result<()> {
 }
 
 fn turn(topic: &Topic, load: &Load, duration: Duration) -> Result<Metrics> {
-    let partitions = load.shape.frames(&topic.name, topic.partitions)?;
-    let frames: Vec<Frame> = partitions
-        .iter()
-        .cycle()
-        .take(CONNECTIONS)
-        .cloned()
-        .collect();
+    let frames: Vec<Frame> = (0..CONNECTIONS)
+        .map(|connection| {
+            let (name, partition) = (&topic.name, connection % topic.partitions);
+            match load.spread {
+                Spread::One => load.shape.frame(name, i32::try_from(partition)?),
+                Spread::ByKey => load.shape.keyed_frame(name, topic.partitions, partition),
+            }
+        })
+        .collect::<Result<_>>()?;
     let requests = duration.as_nanos() / load.interval.as_nanos();
-    let mut driver = Driver::connect(topic.address, CONNECTIONS)?;
+    let mut driver = Driver::connect(topic.address, frames.len())?;
     let mut plan = OpenLoop::new(
         frames,
         load.interval,
