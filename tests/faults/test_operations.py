@@ -1,9 +1,11 @@
 """What an operator relies on: probes, locks, signals, and a broker that runs out of something."""
 
 import http.client
+import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -87,6 +89,44 @@ def test_a_stopped_process_goes_on_where_it_was(own_broker, topic):
     load.wait_for(300)
     load.stop()
     history.check(history.read_everything(own_broker.bootstrap, topic, PARTITIONS), load.snapshot())
+
+
+def test_systemd_hears_that_it_is_ready_that_it_lives_and_that_it_stops(make_broker, tmp_path):
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(address)
+        supervisor.settimeout(20)
+        broker = make_broker()
+        broker.environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "400000"}
+        broker.start(wait=False)
+        assert supervisor.recv(4096).split() == [b"READY=1"]
+        assert broker.is_ready(), "it was not ready when it said so"
+        beats = []
+        while len(beats) < 4:
+            assert supervisor.recv(4096).split() == [b"WATCHDOG=1"]
+            beats.append(time.monotonic())
+        assert beats[-1] - beats[0] < 3 * 0.4, "a beat would have come too late"
+        broker.process.send_signal(signal.SIGTERM)
+        said = b"WATCHDOG=1"
+        while said == b"WATCHDOG=1":
+            said = supervisor.recv(4096).strip()
+        assert said == b"STOPPING=1"
+        assert broker.process.wait(20) == 0
+
+
+def test_log_lines_are_json_objects_and_one_sums_the_start_up(make_broker):
+    broker = make_broker()
+    broker.environment = {"HIGHWATER_LOG_FORMAT": "json"}
+    broker.start()
+    broker.stop()
+    lines = [json.loads(line) for line in broker.log_text().splitlines()]
+    assert all(line["level"] in ("INFO", "DEBUG") and line["timestamp"] and line["message"] for line in lines), lines
+    summaries = [line for line in lines if line["message"] == "ready"]
+    assert len(summaries) == 1
+    summary = summaries[0]
+    assert summary["listeners"] == f"PLAINTEXT://{broker.bootstrap}"
+    assert summary["log_dirs"] == str(broker.data) and summary["durability"] == "fsync"
+    assert summary["cut_bytes"] == summary["partitions_failed"] == 0
 
 
 def cpu_seconds(process_id):

@@ -43,6 +43,7 @@ class Broker:
         self.data = Path(data or self.directory / "data")
         self.log_path = self.directory / "broker.log"
         self.process = None
+        self.environment = {}
         self.settings = {
             "listeners": f"PLAINTEXT://{self.bootstrap}",
             "log.dirs": str(self.data),
@@ -64,7 +65,7 @@ class Broker:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
-                start_new_session=True,
+                env={**os.environ, **self.environment}, start_new_session=True,
             )
         if wait:
             self.wait_ready()
