@@ -11,20 +11,20 @@ const SLEEP_MAX: Duration = Duration::from_secs(10);
 pub(super) async fn run(broker: Arc<Broker>) {
     loop {
         let coordinator = &broker.groups;
-        let now = broker.clock.now();
+        let now_ms = || broker.clock.now().mono_ms;
         let mut next: Option<u64> = None;
         for shard in coordinator.shards() {
             let mut due = shard.arm();
             // One tick does a bounded piece of what is due.
-            while due.is_some_and(|due| due <= now.mono_ms) {
-                shard.tick(&broker, now);
+            while due.is_some_and(|due| due <= now_ms()) {
+                shard.tick(&broker, broker.clock.now());
                 due = shard.arm();
                 tokio::task::yield_now().await;
             }
             next = next.into_iter().chain(due).min();
         }
         let sleep = next.map_or(SLEEP_MAX, |due| {
-            Duration::from_millis(due.saturating_sub(now.mono_ms).max(1)).min(SLEEP_MAX)
+            Duration::from_millis(due.saturating_sub(now_ms()).max(1)).min(SLEEP_MAX)
         });
         // Either the next deadline comes, or an earlier one was set.
         let _ = tokio::time::timeout(sleep, coordinator.rearm.notified()).await;

@@ -131,23 +131,24 @@ impl ClassicGroup {
         self.start_generation(step);
     }
 
-    /// The leader stays if it has joined; otherwise one that has takes its place.
+    /// The leader stays if it has joined; otherwise one that has takes its place. One that waits
+    /// for the answer can assign at once; one whose connection closed may be dead, and all others
+    /// would wait for it until its session ends.
     fn elect_joined_leader(&mut self) -> bool {
+        let waits = |member: &&Member| member.join().waiter().is_some();
         let has_joined = |member: &&Member| member.join().is_parked();
         let leader = self.leader.as_ref().and_then(|id| self.members.get(id));
-        if leader.as_ref().is_some_and(has_joined) {
-            return true;
-        }
-        let joined = self
-            .members
-            .iter()
-            .find(has_joined)
+        let elected = leader
+            .filter(waits)
+            .or_else(|| self.members.iter().find(waits))
+            .or(leader.filter(has_joined))
+            .or_else(|| self.members.iter().find(has_joined))
             .map(|member| member.id.clone());
-        if joined.is_some() {
-            self.leader = joined;
-            return true;
+        let is_elected = elected.is_some();
+        if is_elected {
+            self.leader = elected;
         }
-        false
+        is_elected
     }
 
     /// Nobody is left: the record that says so empties the group.

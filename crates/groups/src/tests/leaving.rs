@@ -344,3 +344,57 @@ fn a_member_that_was_never_told_its_id_is_removed_when_its_connection_closes() {
         "#]],
     );
 }
+
+#[test]
+fn of_those_who_joined_one_who_is_still_connected_leads() {
+    check(
+        "
+        config delay=0
+        join g a
+        sync g id=a-1 gen=1 assign=a-1:A
+        join g b v4
+        join g b v4 id=b-3
+        join g a id=a-1
+        sync g id=a-1 gen=2 assign=a-1:A,b-3:B
+        sync g id=b-3 gen=2
+        join g a id=a-1
+        forget 8
+        join g b id=b-3
+        sync g id=b-3 gen=3 assign=a-1:A,b-3:B
+        join g a id=a-1
+        ",
+        &expect![[r#"
+            config delay=0
+            #1 join g a
+              g rebalances after 0: adding member a-1; client reason: not provided
+              log: g generation=0
+              at 0 ms:
+              #1: a-1 joined generation=1 protocol=range leader=a-1 a-1:'m'
+            #2 sync g id=a-1 gen=1 assign=a-1:A
+              log: g generation=1 protocol=range leader=a-1 a-1='A'
+              #2: synced consumer range 'A'
+            #3 join g b v4
+              #3: MemberIdRequired for 'b-3'
+            #4 join g b v4 id=b-3
+              g rebalances after 1: adding member b-3; client reason: not provided
+            #5 join g a id=a-1
+              #5: a-1 joined generation=2 protocol=range leader=a-1 a-1:'m' b-3:'m'
+              #4: b-3 joined generation=2 protocol=range leader=a-1
+            #6 sync g id=a-1 gen=2 assign=a-1:A,b-3:B
+              log: g generation=2 protocol=range leader=a-1 a-1='A' b-3='B'
+              #6: synced consumer range 'A'
+            #7 sync g id=b-3 gen=2
+              #7: synced consumer range 'B'
+            #8 join g a id=a-1
+              g rebalances after 2: member a-1 joins again; client reason: not provided
+            forget 8
+            #9 join g b id=b-3
+              #9: b-3 joined generation=3 protocol=range leader=b-3 a-1:'m' b-3:'m'
+            #10 sync g id=b-3 gen=3 assign=a-1:A,b-3:B
+              log: g generation=3 protocol=range leader=b-3 a-1='A' b-3='B'
+              #10: synced consumer range 'B'
+            #11 join g a id=a-1
+              #11: a-1 joined generation=3 protocol=range leader=b-3
+        "#]],
+    );
+}

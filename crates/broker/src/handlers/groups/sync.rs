@@ -38,7 +38,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
         let response = match ask(&broker, group_id.as_str(), Request::Sync(sync)).await {
             Ok(GroupReply::Sync(reply)) => answer(reply),
             Ok(other) => refusal(mismatch(&other)),
-            Err(error) => refusal(error),
+            Err(error) => refusal(sync_error(error)),
         };
         responder.response(&response)
     }))
@@ -67,6 +67,16 @@ fn answer(reply: Result<SyncReply, GroupError>) -> SyncGroupResponse {
             .with_protocol_name(reply.protocol.map(StrBytes::from_string))
             .with_assignment(reply.assignment),
         Err(error) => refusal(errors::group(error)),
+    }
+}
+
+/// What is being loaded has forgotten the rebalance of which this is the second half, so the
+/// member is told what makes it join again. That the group is being loaded is an error here
+/// from which clients do not recover.
+pub(super) fn sync_error(error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => ErrorCode::REBALANCE_IN_PROGRESS,
+        error => error,
     }
 }
 

@@ -344,3 +344,20 @@ fn work_starts_before_the_next_request_and_is_answered_now_if_it_is_done() {
     assert!(matches!(now, Reply::Now(_)));
     assert!(matches!(begin(async { None }, Reply::Later), Reply::Close));
 }
+
+#[test]
+fn a_member_whose_rebalance_was_forgotten_joins_again() {
+    for (error, told) in [
+        (
+            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+            ErrorCode::REBALANCE_IN_PROGRESS,
+        ),
+        (ErrorCode::NOT_COORDINATOR, ErrorCode::NOT_COORDINATOR),
+        (
+            ErrorCode::COORDINATOR_NOT_AVAILABLE,
+            ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        ),
+    ] {
+        assert_eq!(sync::sync_error(error), told);
+    }
+}
