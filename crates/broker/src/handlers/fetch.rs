@@ -59,6 +59,8 @@ struct Attempt {
     answers: Vec<FetchPartition<LogRange>>,
     bytes: usize,
     failed: bool,
+    /// Whether there may be more, and no room for it.
+    is_full: bool,
 }
 
 /// Handles the request.
@@ -197,11 +199,15 @@ fn plan(call: &Call<'_>, request: &FetchRequest) -> Result<Plan, ErrorCode> {
         _ => asked,
     };
     let limit = call.broker.config().network.fetch_max_bytes;
+    let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(limit);
     Ok(Plan {
         broker: Arc::clone(call.broker),
         responder: call.responder,
-        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
-        max_bytes: usize::try_from(request.max_bytes).unwrap_or(0).min(limit),
+        // More than may be sent is not waited for.
+        min_bytes: usize::try_from(request.min_bytes)
+            .unwrap_or(0)
+            .min(max_bytes),
+        max_bytes,
         read_committed: request.isolation_level == 1,
         partitions: resolve(call.broker, questions, by_id),
         session,
@@ -244,6 +250,7 @@ impl Plan {
             answers: Vec::with_capacity(self.partitions.len()),
             bytes: 0,
             failed: false,
+            is_full: false,
         };
         let mut files = 0;
         for asked in &self.partitions {
@@ -265,11 +272,15 @@ impl Plan {
             attempt.failed |= answer.error_code.is_error() || answer.diverging_epoch.is_some();
             attempt.answers.push(answer);
         }
+        attempt.is_full = files >= FILES_MAX;
         attempt
     }
 
     fn is_satisfied(&self, attempt: &Attempt) -> bool {
-        attempt.failed || attempt.bytes >= self.min_bytes || self.partitions.is_empty()
+        attempt.failed
+            || attempt.is_full
+            || attempt.bytes >= self.min_bytes
+            || self.partitions.is_empty()
     }
 
     /// Reads one partition; the first that has anything gives a whole batch whatever its size.

@@ -68,6 +68,18 @@ async fn a_fetch_that_may_wait_for_ever_is_woken_by_a_record() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_than_may_be_sent_is_not_waited_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let broker = start(dir.path(), &[]).await;
+    let mut client = broker.connect().await;
+    client.create("t", 1).await;
+    assert_eq!(client.produce("t", 0, "a").await, (0, 0));
+    let request = fetch_request(1 << 20, i32::MAX, "t", &[(0, 0)]).with_max_bytes(10);
+    assert!(records_of(&client.fetch(&request).await) > 10);
+    assert!(broker.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deleting_a_topic_ends_what_waits_for_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let broker = start(dir.path(), &[]).await;
@@ -319,6 +331,9 @@ async fn a_fetch_of_many_partitions_gets_all_in_a_few_answers() {
     let mut appended = response.responses[0].partition_responses.iter();
     assert!(appended.all(|partition| partition.error_code == 0));
     let mut left: Vec<_> = (0..PARTITIONS).map(|index| (index, 0)).collect();
+    // One answer has no room for all, so more than it holds is not waited for.
+    let all = fetch_request(i32::MAX, i32::MAX, "t", &left);
+    assert!(records_of(&client.fetch(&all).await) > 0);
     for _ in 0..3 {
         let response = client.fetch(&fetch_request(1, 0, "t", &left)).await;
         for partition in response
