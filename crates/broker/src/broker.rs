@@ -479,6 +479,12 @@ impl Broker {
         if self.metadata.image().topic(OFFSETS_TOPIC).is_some() {
             return Ok(());
         }
+        let made = self.make_topics(&[self.offsets_topic()]);
+        made.into_iter().next().unwrap_or(Ok(()))
+    }
+
+    /// The offsets topic as it is made.
+    pub(crate) fn offsets_topic(&self) -> NewTopic {
         let config = self.config();
         let settings = [
             ("cleanup.policy", "compact".to_owned()),
@@ -488,7 +494,7 @@ impl Broker {
                 config.groups.offsets_topic_segment_bytes.to_string(),
             ),
         ];
-        let topic = NewTopic {
+        NewTopic {
             name: OFFSETS_TOPIC.to_owned(),
             partitions: config.groups.offsets_topic_num_partitions,
             replication_factor: config.groups.offsets_topic_replication_factor,
@@ -496,27 +502,29 @@ impl Broker {
             configs: settings
                 .map(|(key, value)| (key.to_owned(), Some(value)))
                 .to_vec(),
-        };
-        self.create_topic(topic)
+        }
     }
 
-    /// Makes one topic; one that is there already is as good as made. Blocks on the disk.
-    pub(crate) fn create_topic(self: &Arc<Self>, topic: NewTopic) -> Result<(), ErrorCode> {
+    /// Makes topics that somebody needs, with one decision; one that is there already is as good
+    /// as made. Blocks on the disk.
+    pub(crate) fn make_topics(self: &Arc<Self>, topics: &[NewTopic]) -> Vec<Result<(), ErrorCode>> {
         let start = self.next_placement();
         let submitted = self.decide(|controller| {
             let mut ids = std::iter::repeat_with(random_id);
-            controller.create_topics(&[topic], &mut ids, start, Mode::Apply)
+            controller.create_topics(topics, &mut ids, start, Mode::Apply)
         });
-        match submitted.map(|done| done.into_iter().next()) {
-            Ok(Some(Ok(_) | Err(CreateTopicError::AlreadyExists(_)))) => Ok(()),
-            Ok(Some(Err(error))) => {
+        let made = |outcome| match outcome {
+            Ok(_) | Err(CreateTopicError::AlreadyExists(_)) => Ok(()),
+            Err(error) => {
                 tracing::warn!(%error, "a topic could not be created");
                 Err(crate::handlers::errors::create_topic(&error))
             }
-            Ok(None) => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
+        };
+        match submitted {
+            Ok(done) => done.into_iter().map(made).collect(),
             Err(error) => {
-                tracing::error!(%error, "a topic could not be created");
-                Err(ErrorCode::KAFKA_STORAGE_ERROR)
+                tracing::error!(%error, "topics could not be created");
+                vec![Err(ErrorCode::KAFKA_STORAGE_ERROR); topics.len()]
             }
         }
     }

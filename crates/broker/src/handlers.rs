@@ -28,6 +28,7 @@ mod produce;
 mod reassignments;
 mod transactions;
 mod update_features;
+mod wire;
 
 use highwater_net::Reply;
 use highwater_protocol::{ApiKey, DecodeError};

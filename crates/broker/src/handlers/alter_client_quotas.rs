@@ -1,6 +1,6 @@
 //! AlterClientQuotas.
 
-use highwater_metadata::{Mode, QuotaAlteration};
+use highwater_metadata::QuotaAlteration;
 use highwater_net::Reply;
 use highwater_protocol::messages::alter_client_quotas_request::EntryData as AskedEntry;
 use highwater_protocol::messages::alter_client_quotas_response::{EntityData, EntryData};
@@ -8,6 +8,7 @@ use highwater_protocol::messages::{AlterClientQuotasRequest, AlterClientQuotasRe
 use highwater_protocol::{DecodeError, StrBytes};
 
 use crate::handlers::errors;
+use crate::handlers::wire::mode;
 use crate::service::Call;
 
 /// Handles the request.
@@ -15,11 +16,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let request: AlterClientQuotasRequest = call.decode()?;
     Ok(call.blocking(move |broker, _| {
         let wanted: Vec<_> = request.entries.iter().map(alteration).collect();
-        let mode = if request.validate_only {
-            Mode::ValidateOnly
-        } else {
-            Mode::Apply
-        };
+        let mode = mode(request.validate_only);
         let submitted = broker.decide(|controller| controller.alter_client_quotas(&wanted, mode));
         let outcomes = errors::outcomes("client quotas", submitted, wanted.len(), errors::quota);
         let entries = request

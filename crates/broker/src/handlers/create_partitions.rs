@@ -1,14 +1,14 @@
 //! CreatePartitions: topics that shall have more of them.
 
-use highwater_metadata::{Mode, PartitionIncrease};
+use highwater_metadata::PartitionIncrease;
 use highwater_net::Reply;
 use highwater_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use highwater_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use highwater_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
 use highwater_protocol::{DecodeError, StrBytes};
-use highwater_types::BrokerId;
 
 use crate::handlers::errors;
+use crate::handlers::wire::{brokers, mode};
 use crate::service::Call;
 
 /// Handles the request.
@@ -16,11 +16,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let request: CreatePartitionsRequest = call.decode()?;
     Ok(call.blocking(move |broker, _| {
         let wanted: Vec<_> = request.topics.iter().map(increase).collect();
-        let mode = if request.validate_only {
-            Mode::ValidateOnly
-        } else {
-            Mode::Apply
-        };
+        let mode = mode(request.validate_only);
         let start = broker.next_placement();
         let submitted =
             broker.decide(|controller| controller.create_partitions(&wanted, start, mode));
@@ -49,9 +45,6 @@ fn increase(topic: &CreatePartitionsTopic) -> PartitionIncrease {
         topic: topic.name.to_string(),
         count: topic.count,
         assignments: topic.assignments.as_ref().map(|assignments| {
-            let brokers = |ids: &[highwater_protocol::messages::BrokerId]| {
-                ids.iter().map(|id| BrokerId(id.0)).collect()
-            };
             assignments
                 .iter()
                 .map(|assignment| brokers(&assignment.broker_ids))

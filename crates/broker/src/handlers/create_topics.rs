@@ -8,11 +8,12 @@ use highwater_protocol::messages::create_topics_response::{
 };
 use highwater_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
-use highwater_types::{BrokerId, PartitionIndex};
+use highwater_types::PartitionIndex;
 use uuid::Uuid;
 
 use crate::broker::{Broker, random_id};
 use crate::handlers::errors;
+use crate::handlers::wire::{brokers, mode};
 use crate::service::Call;
 
 /// Handles the request.
@@ -20,11 +21,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let request: CreateTopicsRequest = call.decode()?;
     Ok(call.blocking(move |broker, _| {
         let wanted: Vec<_> = request.topics.iter().map(new_topic).collect();
-        let mode = if request.validate_only {
-            Mode::ValidateOnly
-        } else {
-            Mode::Apply
-        };
+        let mode = mode(request.validate_only);
         let start = broker.next_placement();
         let submitted = broker.decide(|controller| {
             let mut ids = std::iter::repeat_with(random_id);
@@ -55,12 +52,8 @@ fn new_topic(topic: &CreatableTopic) -> NewTopic {
             .assignments
             .iter()
             .map(|assignment| {
-                let brokers = assignment
-                    .broker_ids
-                    .iter()
-                    .map(|id| BrokerId(id.0))
-                    .collect();
-                (PartitionIndex(assignment.partition_index), brokers)
+                let index = PartitionIndex(assignment.partition_index);
+                (index, brokers(&assignment.broker_ids))
             })
             .collect(),
         configs: topic

@@ -9,7 +9,7 @@ use highwater_types::TopicId;
 use uuid::Uuid;
 
 use crate::handlers::errors;
-use crate::handlers::produce::wire_topic;
+use crate::handlers::wire::wire_topic;
 use crate::service::Call;
 
 /// Handles the request.

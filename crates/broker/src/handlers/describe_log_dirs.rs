@@ -15,7 +15,7 @@ use highwater_types::TopicName;
 
 use crate::broker::Broker;
 use crate::data::Partition;
-use crate::handlers::produce::wire_topic;
+use crate::handlers::wire::wire_topic;
 use crate::service::Call;
 
 /// Handles the request.

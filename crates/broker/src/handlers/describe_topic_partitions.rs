@@ -13,7 +13,7 @@ use highwater_security::{Resource, authorized_operations};
 use highwater_types::TopicName;
 use uuid::Uuid;
 
-use crate::handlers::produce::wire_topic;
+use crate::handlers::wire::{wire_brokers, wire_topic};
 use crate::service::Call;
 
 /// Where the page begins, and how much of it is left.
@@ -114,9 +114,6 @@ fn put(
         page.next = Some(cursor(first));
         return false;
     }
-    let ids = |brokers: &[highwater_types::BrokerId]| -> Vec<WireBroker> {
-        brokers.iter().map(|id| WireBroker(id.get())).collect()
-    };
     let mut partitions = Vec::new();
     for (index, partition) in topic.partitions().filter(|(index, _)| index.get() >= first) {
         if page.left == 0 {
@@ -131,11 +128,13 @@ fn put(
                 .with_partition_index(index.get())
                 .with_leader_id(WireBroker(leader.get()))
                 .with_leader_epoch(partition.leader_epoch.get())
-                .with_replica_nodes(ids(&partition.replicas))
-                .with_isr_nodes(ids(&partition.isr))
-                .with_offline_replicas(ids(&call
-                    .broker
-                    .offline_replicas(image, topic.id, index, partition)))
+                .with_replica_nodes(wire_brokers(&partition.replicas))
+                .with_isr_nodes(wire_brokers(&partition.isr))
+                .with_offline_replicas(wire_brokers(
+                    &call
+                        .broker
+                        .offline_replicas(image, topic.id, index, partition),
+                ))
                 .with_eligible_leader_replicas(Some(Vec::new()))
                 .with_last_known_elr(Some(Vec::new())),
         );

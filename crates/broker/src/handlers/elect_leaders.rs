@@ -10,7 +10,7 @@ use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
 use highwater_types::PartitionIndex;
 
 use crate::handlers::errors;
-use crate::handlers::produce::wire_topic;
+use crate::handlers::wire::wire_topic;
 use crate::service::Call;
 
 /// Handles the request.

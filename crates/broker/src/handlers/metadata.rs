@@ -1,5 +1,6 @@
 //! Metadata: brokers, topics, partitions and their leaders; and topics that create themselves.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use highwater_metadata::{BrokerRegistration, MetadataImage, NewTopic, TopicImage};
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::coordinator::OFFSETS_TOPIC;
-use crate::handlers::produce::wire_topic;
+use crate::handlers::wire::{wire_brokers, wire_topic};
 use crate::service::Call;
 
 /// What was asked for.
@@ -38,20 +39,15 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let missing = if creates {
         missing_topics(call.broker, &wanted)
     } else {
-        Vec::new()
+        BTreeSet::new()
     };
     if missing.is_empty() {
-        return Ok(call.reply(&answer(call.broker, call.context, &request, &wanted, &[])));
+        let none = HashMap::new();
+        return Ok(call.reply(&answer(call.broker, call.context, &request, &wanted, &none)));
     }
     // Creation waits for the disk.
     Ok(call.blocking(move |broker, context| {
-        let failed: Vec<_> = missing
-            .into_iter()
-            .filter_map(|name| {
-                let error = create(broker, &name).err()?;
-                Some((name, error))
-            })
-            .collect();
+        let failed = create(broker, &missing);
         answer(broker, context, &request, &wanted, &failed)
     }))
 }
@@ -70,9 +66,10 @@ fn wanted(request: &MetadataRequest, version: i16) -> Wanted {
     Wanted::Some(named.collect())
 }
 
-fn missing_topics(broker: &Broker, wanted: &Wanted) -> Vec<StrBytes> {
+/// The topics that do not exist and could, each once.
+fn missing_topics(broker: &Broker, wanted: &Wanted) -> BTreeSet<StrBytes> {
     let Wanted::Some(named) = wanted else {
-        return Vec::new();
+        return BTreeSet::new();
     };
     let image = broker.metadata.image();
     let names = named.iter().filter_map(|named| match named {
@@ -84,19 +81,25 @@ fn missing_topics(broker: &Broker, wanted: &Wanted) -> Vec<StrBytes> {
     names.collect()
 }
 
-/// Creates a topic because somebody asked about it. The answer to a client that asked is still
-/// good: the topic is there when it leaves.
-fn create(broker: &Arc<Broker>, name: &StrBytes) -> Result<(), ErrorCode> {
-    if name.as_str() == OFFSETS_TOPIC {
-        return broker.ensure_offsets_topic();
-    }
-    broker.create_topic(NewTopic {
-        name: name.to_string(),
-        partitions: -1,
-        replication_factor: -1,
-        assignments: Vec::new(),
-        configs: Vec::new(),
-    })
+/// Creates topics because somebody asked about them, and tells which could not be. The answer to
+/// a client that asked is still good: the topics are there when it leaves.
+fn create(broker: &Arc<Broker>, names: &BTreeSet<StrBytes>) -> HashMap<StrBytes, ErrorCode> {
+    let topic = |name: &StrBytes| match name.as_str() {
+        OFFSETS_TOPIC => broker.offsets_topic(),
+        name => NewTopic {
+            name: name.to_owned(),
+            partitions: -1,
+            replication_factor: -1,
+            assignments: Vec::new(),
+            configs: Vec::new(),
+        },
+    };
+    let topics: Vec<_> = names.iter().map(topic).collect();
+    let made = broker.make_topics(&topics).into_iter();
+    let outcomes = names.iter().zip(made);
+    outcomes
+        .filter_map(|(name, made)| Some((name.clone(), made.err()?)))
+        .collect()
 }
 
 fn answer(
@@ -104,7 +107,7 @@ fn answer(
     context: &RequestContext,
     request: &MetadataRequest,
     wanted: &Wanted,
-    failed: &[(StrBytes, ErrorCode)],
+    failed: &HashMap<StrBytes, ErrorCode>,
 ) -> MetadataResponse {
     let image = broker.metadata.image();
     let asker = request
@@ -170,17 +173,16 @@ fn named_response(
     image: &MetadataImage,
     named: &Named,
     asker: Option<&RequestContext>,
-    failed: &[(StrBytes, ErrorCode)],
+    failed: &HashMap<StrBytes, ErrorCode>,
 ) -> MetadataResponseTopic {
     match named {
         Named::Name(name) => {
             if let Some(topic) = image.topic(name) {
                 return topic_response(broker, image, topic, asker);
             }
-            let failure = failed.iter().find(|(failed, _)| failed == name);
-            let error = match (TopicName::new(name), failure) {
+            let error = match (TopicName::new(name), failed.get(name)) {
                 (Err(_), _) => ErrorCode::INVALID_TOPIC_EXCEPTION,
-                (_, Some((_, error))) => *error,
+                (_, Some(error)) => *error,
                 _ => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
             };
             MetadataResponseTopic::default()
@@ -203,9 +205,6 @@ fn topic_response(
     topic: &TopicImage,
     asker: Option<&RequestContext>,
 ) -> MetadataResponseTopic {
-    let ids = |brokers: &[highwater_types::BrokerId]| -> Vec<WireBroker> {
-        brokers.iter().map(|id| WireBroker(id.get())).collect()
-    };
     let partitions = topic.partitions().map(|(index, partition)| {
         let (leader, error) = broker.known_leader(topic.id, index, partition);
         let offline = broker.offline_replicas(image, topic.id, index, partition);
@@ -214,9 +213,9 @@ fn topic_response(
             .with_partition_index(index.get())
             .with_leader_id(WireBroker(leader.get()))
             .with_leader_epoch(partition.leader_epoch.get())
-            .with_replica_nodes(ids(&partition.replicas))
-            .with_isr_nodes(ids(&partition.isr))
-            .with_offline_replicas(ids(&offline))
+            .with_replica_nodes(wire_brokers(&partition.replicas))
+            .with_isr_nodes(wire_brokers(&partition.isr))
+            .with_offline_replicas(wire_brokers(&offline))
     });
     let mut response = MetadataResponseTopic::default()
         .with_name(Some(wire_topic(topic.name.as_str())))

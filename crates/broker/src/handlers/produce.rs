@@ -10,7 +10,7 @@ use highwater_net::{Reply, Response};
 use highwater_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
 };
-use highwater_protocol::messages::{ProduceRequest, ProduceResponse, TopicName as WireTopic};
+use highwater_protocol::messages::{ProduceRequest, ProduceResponse};
 use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
 use highwater_replication::Acks;
 use highwater_security::{Operation, Resource};
@@ -214,9 +214,4 @@ fn fail_slot(answer: &mut Answer, slot: usize, error: ErrorCode) {
     if let Some(partition) = partition {
         put_failure(partition, AppendFailure::plain(error));
     }
-}
-
-/// The topic's name as the wire carries it.
-pub(crate) fn wire_topic(name: &str) -> WireTopic {
-    WireTopic(StrBytes::from_string(name.to_owned()))
 }

@@ -1,8 +1,8 @@
 //! AlterPartitionReassignments and ListPartitionReassignments.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 
-use highwater_metadata::{BrokerList, OngoingReassignment};
+use highwater_metadata::{Controller, Decision, OngoingReassignment, ReassignmentError};
 use highwater_net::Reply;
 use highwater_protocol::messages::alter_partition_reassignments_response::{
     ReassignablePartitionResponse, ReassignableTopicResponse,
@@ -12,28 +12,40 @@ use highwater_protocol::messages::list_partition_reassignments_response::{
 };
 use highwater_protocol::messages::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
-    BrokerId as WireBroker, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+    ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
 };
 use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
 use highwater_types::{BrokerId, PartitionIndex};
 
-use crate::broker::Broker;
 use crate::handlers::errors;
-use crate::handlers::produce::wire_topic;
+use crate::handlers::wire::{brokers, wire_brokers, wire_topic};
 use crate::service::Call;
 
 /// Handles AlterPartitionReassignments.
 pub(crate) fn alter(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let request: AlterPartitionReassignmentsRequest = call.decode()?;
     Ok(call.blocking(move |broker, _| {
+        let wanted: Vec<_> = request
+            .topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(move |asked| (topic, asked)))
+            .map(|(topic, asked)| Wanted {
+                topic: topic.name.as_str(),
+                partition: PartitionIndex(asked.partition_index),
+                target: asked.replicas.as_deref().map(brokers),
+            })
+            .collect();
+        let submitted = broker.decide(|controller| reassign(controller, &wanted));
+        let code = |refusal: &Refusal| match refusal {
+            Refusal::Twice => ErrorCode::INVALID_REQUEST,
+            Refusal::Controller(error) => errors::reassignment(error),
+        };
+        let outcomes = errors::outcomes("reassignments", submitted, wanted.len(), code);
+        let mut outcomes = outcomes.into_iter();
         let topics = request.topics.iter().map(|topic| {
             let partitions = topic.partitions.iter().map(|asked| {
-                let target: Option<Vec<_>> = asked
-                    .replicas
-                    .as_ref()
-                    .map(|replicas| replicas.iter().map(|id| BrokerId(id.0)).collect());
-                let index = PartitionIndex(asked.partition_index);
-                let (error, message) = reassign(broker, &topic.name, index, target.as_deref());
+                let unknown = (ErrorCode::UNKNOWN_SERVER_ERROR, None);
+                let (error, message) = outcomes.next().unwrap_or(unknown);
                 ReassignablePartitionResponse::default()
                     .with_partition_index(asked.partition_index)
                     .with_error_code(error.code())
@@ -47,22 +59,41 @@ pub(crate) fn alter(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     }))
 }
 
+/// One partition and where it shall lie; `None` takes back what is under way.
+struct Wanted<'a> {
+    topic: &'a str,
+    partition: PartitionIndex,
+    target: Option<Vec<BrokerId>>,
+}
+
+/// Why a partition is not reassigned.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    /// The second decision would be made without knowing of the first.
+    #[error("the request names the partition twice")]
+    Twice,
+    #[error(transparent)]
+    Controller(#[from] ReassignmentError),
+}
+
+/// All of them as one decision; each is refused on its own.
 fn reassign(
-    broker: &Arc<Broker>,
-    topic: &str,
-    index: PartitionIndex,
-    target: Option<&[BrokerId]>,
-) -> (ErrorCode, Option<String>) {
-    let submitted =
-        broker.try_decide(|controller| controller.reassign_partition(topic, index, target));
-    match submitted {
-        Ok(Ok(_)) => (ErrorCode::NONE, None),
-        Ok(Err(error)) => (errors::reassignment(&error), Some(error.to_string())),
-        Err(error) => {
-            tracing::error!(%error, topic, partition = %index, "cannot reassign");
-            (ErrorCode::KAFKA_STORAGE_ERROR, None)
+    controller: &Controller<'_>,
+    wanted: &[Wanted<'_>],
+) -> Decision<Vec<Result<(), Refusal>>> {
+    let mut records = Vec::new();
+    let mut named = HashSet::new();
+    let response = wanted.iter().map(|wanted| {
+        if !named.insert((wanted.topic, wanted.partition)) {
+            return Err(Refusal::Twice);
         }
-    }
+        let target = wanted.target.as_deref();
+        let decided = controller.reassign_partition(wanted.topic, wanted.partition, target)?;
+        records.extend(decided.records);
+        Ok(())
+    });
+    let response = response.collect();
+    Decision { records, response }
 }
 
 /// Handles ListPartitionReassignments.
@@ -88,16 +119,13 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
 }
 
 fn by_topic(ongoing: Vec<OngoingReassignment>) -> Vec<OngoingTopicReassignment> {
-    let ids = |brokers: &BrokerList| -> Vec<WireBroker> {
-        brokers.iter().map(|id| WireBroker(id.get())).collect()
-    };
     let mut topics: Vec<OngoingTopicReassignment> = Vec::new();
     for one in ongoing {
         let partition = OngoingPartitionReassignment::default()
             .with_partition_index(one.partition.get())
-            .with_replicas(ids(&one.replicas))
-            .with_adding_replicas(ids(&one.adding))
-            .with_removing_replicas(ids(&one.removing));
+            .with_replicas(wire_brokers(&one.replicas))
+            .with_adding_replicas(wire_brokers(&one.adding))
+            .with_removing_replicas(wire_brokers(&one.removing));
         match topics
             .last_mut()
             .filter(|topic| topic.name.as_str() == one.topic.as_str())

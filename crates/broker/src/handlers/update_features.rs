@@ -1,6 +1,6 @@
 //! UpdateFeatures.
 
-use highwater_metadata::{FeatureUpdate, Mode, UpdateDirection};
+use highwater_metadata::{FeatureUpdate, UpdateDirection};
 use highwater_net::Reply;
 use highwater_protocol::messages::update_features_request::FeatureUpdateKey;
 use highwater_protocol::messages::update_features_response::UpdatableFeatureResult;
@@ -8,6 +8,7 @@ use highwater_protocol::messages::{UpdateFeaturesRequest, UpdateFeaturesResponse
 use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
 
 use crate::handlers::errors;
+use crate::handlers::wire::mode;
 use crate::service::Call;
 
 /// From here on there is one error for the whole request and no result per feature.
@@ -23,11 +24,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
             .iter()
             .map(|u| update(u, version))
             .collect();
-        let mode = if request.validate_only {
-            Mode::ValidateOnly
-        } else {
-            Mode::Apply
-        };
+        let mode = mode(request.validate_only);
         let results = match broker.decide(|c| c.update_features(&updates, mode)) {
             Ok(done) => done,
             Err(error) => {

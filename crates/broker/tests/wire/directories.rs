@@ -110,14 +110,12 @@ async fn a_log_that_cannot_be_opened_is_a_failed_disk_and_no_unknown_topic() {
     let log = second.join(format!("{}-0", there[0]));
     let segment = log.join("00000000000000000000.log");
     std::fs::rename(&segment, log.join("aside")).expect("moved");
-    std::fs::create_dir(&segment).expect("made");
+    // No system opens what leads to itself.
+    std::os::unix::fs::symlink(&segment, &segment).expect("made");
     let broker = on(&[&first, &second]).await;
     assert!(broker.report.partitions_failed > 0);
     let mut client = broker.connect().await;
-    // What the disk did to one log it may do to all of its directory.
-    for topic in &there {
-        assert_disk_failed(&mut client, topic).await;
-    }
+    assert_disk_failed(&mut client, &there[0]).await;
     client.create("whole", 1).await;
     assert_eq!(client.produce("whole", 0, "a").await, (0, 0));
     // Deleted and made anew it is another one.

@@ -8,6 +8,7 @@
 )]
 
 mod data_path;
+mod decisions;
 mod directories;
 mod limits;
 mod order;

@@ -1,6 +1,6 @@
 //! AlterConfigs: a whole configuration at once; what is not named goes back to its default.
 
-use highwater_metadata::{Mode, ResourceKeys};
+use highwater_metadata::ResourceKeys;
 use highwater_net::Reply;
 use highwater_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use highwater_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
@@ -8,6 +8,7 @@ use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
 
 use super::resource;
 use crate::handlers::errors;
+use crate::handlers::wire::mode;
 use crate::service::Call;
 
 /// Handles the request.
@@ -31,11 +32,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
                 })
             })
             .collect();
-        let mode = if request.validate_only {
-            Mode::ValidateOnly
-        } else {
-            Mode::Apply
-        };
+        let mode = mode(request.validate_only);
         let submitted = broker.decide(|controller| controller.replace_configs(&wanted, mode));
         let mut done = errors::outcomes(
             "configuration",

@@ -1,6 +1,6 @@
 //! IncrementalAlterConfigs: single keys set, removed, appended to or subtracted from.
 
-use highwater_metadata::{ConfigChange, Mode, ResourceKeys};
+use highwater_metadata::{ConfigChange, ResourceKeys};
 use highwater_net::Reply;
 use highwater_protocol::messages::incremental_alter_configs_request::AlterConfigsResource;
 use highwater_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
@@ -11,6 +11,7 @@ use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
 
 use super::resource;
 use crate::handlers::errors;
+use crate::handlers::wire::mode;
 use crate::service::Call;
 
 /// Handles the request.
@@ -23,11 +24,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
             .filter_map(|parsed| parsed.as_ref().ok())
             .cloned()
             .collect();
-        let mode = if request.validate_only {
-            Mode::ValidateOnly
-        } else {
-            Mode::Apply
-        };
+        let mode = mode(request.validate_only);
         let submitted = broker.decide(|controller| controller.alter_configs(&wanted, mode));
         let mut done = errors::outcomes(
             "configuration",

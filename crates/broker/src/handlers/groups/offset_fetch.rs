@@ -29,7 +29,7 @@ use highwater_types::{PartitionIndex, TopicName};
 use super::plan::find_topic;
 use super::{ask, may, mismatch, start};
 use crate::broker::Broker;
-use crate::handlers::produce::wire_topic;
+use crate::handlers::wire::wire_topic;
 use crate::service::Call;
 
 /// From here on there is an error for the whole request, and the topics may be null for all.
