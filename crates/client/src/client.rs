@@ -16,11 +16,12 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::backoff::random;
+use crate::code::Verdict as _;
 use crate::connection::Connection;
 use crate::metadata::{ClusterMetadata, TopicMetadata};
 use crate::options::ClientOptions;
 use crate::pool::{Lane, Pool};
-use crate::{Api, ClientError, Deadline, ResponseCode};
+use crate::{Api, ClientError, Deadline, ErrorCode};
 
 /// Which broker a request is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -373,10 +374,10 @@ impl Client {
             .await?;
         let unknown = || {
             let what = format!("partition {partition}");
-            ClientError::refused(what, ResponseCode::UNKNOWN_TOPIC_OR_PARTITION)
+            ClientError::refused(what, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
         };
         let topic = topics.get(name).ok_or_else(unknown)?;
-        ClientError::check(format!("topic {name}"), topic.code.0, None)?;
+        ClientError::check(format!("topic {name}"), topic.code.code(), None)?;
         let found = topic.partition(partition.partition).ok_or_else(unknown)?;
         let leader = found.leader.ok_or_else(|| ClientError::NoLeader {
             topic: name.to_string(),
@@ -391,7 +392,7 @@ impl Client {
         let fetched = cache.topics_fetched.get(name)?;
         let topic = cache.cluster.topics.get(name)?;
         let usable = fetched.elapsed() < self.options().metadata_max_age
-            && topic.code == ResponseCode::NONE
+            && topic.code == ErrorCode::NONE
             && !topic.partitions.is_empty();
         usable.then_some(topic.partitions.len())
     }
@@ -437,7 +438,7 @@ pub enum AutoCreate {
 }
 
 fn is_settled(topic: &TopicMetadata) -> bool {
-    topic.code == ResponseCode::NONE && topic.partitions.iter().all(|p| p.leader.is_some())
+    topic.code == ErrorCode::NONE && topic.partitions.iter().all(|p| p.leader.is_some())
 }
 
 /// A checked name as the wire wants it.

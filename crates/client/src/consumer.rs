@@ -21,8 +21,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::random;
 use crate::{
-    Admin, AutoCreate, Client, ClientError, Deadline, IsolationLevel, OffsetSpec, OffsetToCommit,
-    RecordHeader, ResponseCode,
+    Admin, AutoCreate, Client, ClientError, Deadline, ErrorCode, IsolationLevel, OffsetSpec,
+    OffsetToCommit, RecordHeader,
 };
 use fetch::{FetchedPartition, Wanted};
 use membership::Membership;
@@ -304,10 +304,7 @@ impl Consumer {
             OffsetReset::Latest => OffsetSpec::Latest,
             OffsetReset::Fail => {
                 let what = format!("no offset to read {} from", partitions[0]);
-                return Err(ClientError::refused(
-                    what,
-                    ResponseCode::OFFSET_OUT_OF_RANGE,
-                ));
+                return Err(ClientError::refused(what, ErrorCode::OFFSET_OUT_OF_RANGE));
             }
         };
         let wanted = partitions
@@ -408,7 +405,7 @@ impl Consumer {
                     }
                     records.extend(data.records);
                 }
-                Err(refusal) if refusal.code == ResponseCode::OFFSET_OUT_OF_RANGE => {
+                Err(refusal) if refusal.code == ErrorCode::OFFSET_OUT_OF_RANGE => {
                     lost.push(fetched.partition);
                 }
                 Err(refusal) if refusal.code.is_retriable() => {

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use highwater_types::NameError;
 
-use crate::ResponseCode;
+use crate::ErrorCode;
+use crate::code::Verdict as _;
 
 /// A broker's refusal: its code and, where the protocol has room for one, its words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The code of the response.
-    pub code: ResponseCode,
+    pub code: ErrorCode,
     /// The broker's explanation.
     pub message: Option<String>,
 }
@@ -19,15 +20,15 @@ pub struct Refusal {
 impl Refusal {
     /// Success as `Ok`, every other code with its message as the error.
     pub(crate) fn check(code: i16, message: Option<&str>) -> Result<(), Self> {
-        ResponseCode(code).check().map_err(|code| Self {
+        ErrorCode::from_code(code).check().map_err(|code| Self {
             code,
             message: message.map(str::to_owned),
         })
     }
 }
 
-impl From<ResponseCode> for Refusal {
-    fn from(code: ResponseCode) -> Self {
+impl From<ErrorCode> for Refusal {
+    fn from(code: ErrorCode) -> Self {
         Self {
             code,
             message: None,
@@ -156,7 +157,7 @@ impl ClientError {
     }
 
     /// The broker's code, where a broker refused.
-    pub fn code(&self) -> Option<ResponseCode> {
+    pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Refused { refusal, .. } => Some(refusal.code),
             _ => None,

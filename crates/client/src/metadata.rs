@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use highwater_protocol::messages::MetadataResponse;
 use highwater_types::{BrokerId, LeaderEpoch, PartitionIndex, TopicId, TopicName};
 
-use crate::{ClientError, ResponseCode};
+use crate::{ClientError, ErrorCode};
 
 /// Where a broker listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct PartitionMetadata {
     /// Its index.
     pub index: PartitionIndex,
     /// What is wrong with it, if anything.
-    pub code: ResponseCode,
+    pub code: ErrorCode,
     /// Who leads it, if anyone does.
     pub leader: Option<BrokerId>,
     /// The epoch of that leadership.
@@ -58,7 +58,7 @@ pub struct TopicMetadata {
     /// Its id; zero from a broker that does not know ids.
     pub id: TopicId,
     /// What is wrong with it, if anything.
-    pub code: ResponseCode,
+    pub code: ErrorCode,
     /// Whether it belongs to the brokers themselves.
     pub is_internal: bool,
     /// Its partitions by index.
@@ -119,7 +119,7 @@ impl ClusterMetadata {
                 .iter()
                 .map(|p| PartitionMetadata {
                     index: PartitionIndex(p.partition_index),
-                    code: ResponseCode(p.error_code),
+                    code: ErrorCode::from_code(p.error_code),
                     leader: broker_id(p.leader_id.0),
                     leader_epoch: LeaderEpoch(p.leader_epoch),
                     replicas: broker_ids(&p.replica_nodes),
@@ -131,7 +131,7 @@ impl ClusterMetadata {
             let metadata = TopicMetadata {
                 name: name.clone(),
                 id: TopicId(topic.topic_id.into_bytes()),
-                code: ResponseCode(topic.error_code),
+                code: ErrorCode::from_code(topic.error_code),
                 is_internal: topic.is_internal,
                 partitions,
             };

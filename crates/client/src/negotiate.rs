@@ -8,7 +8,7 @@ use highwater_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 
 use crate::api::ServedVersions;
 use crate::connection::Connection;
-use crate::{Api, ClientError, ResponseCode, frame};
+use crate::{Api, ClientError, ErrorCode, frame};
 
 /// Where the error code stands in every version: right behind the correlation id.
 const ERROR_CODE_AT: usize = 4;
@@ -21,7 +21,7 @@ pub(crate) async fn served_versions(
 ) -> Result<ServedVersions, ClientError> {
     let highest = *ApiVersionsRequest::VERSIONS.end();
     let answer = ask(connection, highest, limit).await?;
-    let response = if error_code(&answer) == Some(ResponseCode::UNSUPPORTED_VERSION) {
+    let response = if error_code(&answer) == Some(ErrorCode::UNSUPPORTED_VERSION) {
         let refusal = frame::decode_response::<ApiVersionsRequest>(answer, 0)?;
         let named = table(&refusal).pick::<ApiVersionsRequest>();
         // A broker that names no range at all is old enough to speak version 0 only.
@@ -42,9 +42,9 @@ async fn ask(connection: &Connection, version: i16, limit: Duration) -> Result<B
     connection.call_raw(version, &request, limit).await
 }
 
-fn error_code(frame: &[u8]) -> Option<ResponseCode> {
+fn error_code(frame: &[u8]) -> Option<ErrorCode> {
     let code = frame.get(ERROR_CODE_AT..)?.first_chunk()?;
-    Some(ResponseCode(i16::from_be_bytes(*code)))
+    Some(ErrorCode::from_code(i16::from_be_bytes(*code)))
 }
 
 fn table(response: &ApiVersionsResponse) -> ServedVersions {

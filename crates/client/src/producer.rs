@@ -21,7 +21,7 @@ use highwater_records::Compression;
 use highwater_types::{Offset, PartitionIndex, TopicName, TopicPartition};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use crate::{AutoCreate, Client, ClientError, Deadline, ResponseCode};
+use crate::{AutoCreate, Client, ClientError, Deadline, ErrorCode};
 use driver::{Command, Driver};
 use partitioner::Partitioner;
 
@@ -261,12 +261,12 @@ impl Producer {
         let names = BTreeSet::from([name.clone()]);
         let count = || async {
             let topics = self.client.topics(&names, AutoCreate::Yes).await?;
-            let unknown = ResponseCode::UNKNOWN_TOPIC_OR_PARTITION;
+            let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
             let what = || format!("topic {name}");
             let topic = topics
                 .get(name)
                 .ok_or_else(|| ClientError::refused(what(), unknown))?;
-            ClientError::check(what(), topic.code.0, None)?;
+            ClientError::check(what(), topic.code.code(), None)?;
             Ok(topic.partitions.len())
         };
         let partitions = match self.client.cached_partition_count(name) {

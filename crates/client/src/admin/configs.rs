@@ -11,7 +11,7 @@ use highwater_protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfi
 use highwater_types::BrokerId;
 
 use super::{Admin, Outcome, text_of, wire_text};
-use crate::{ClientError, Refusal, ResponseCode, Target};
+use crate::{ClientError, ErrorCode, Refusal, Target};
 
 /// What kind of thing a config belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -276,7 +276,7 @@ impl Admin {
                                 what: "IncrementalAlterConfigs",
                                 reason: "no entry for the resource".to_owned(),
                             })?;
-                    if ResponseCode(result.error_code) == ResponseCode::NOT_CONTROLLER {
+                    if ErrorCode::from_code(result.error_code) == ErrorCode::NOT_CONTROLLER {
                         ClientError::check("IncrementalAlterConfigs", result.error_code, None)?;
                     }
                     Ok(Refusal::check(

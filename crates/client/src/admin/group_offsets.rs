@@ -18,7 +18,8 @@ use highwater_types::{LeaderEpoch, Offset, TopicPartition};
 use super::leaders::{by_topic, named_partition};
 use super::{Admin, Outcome, text_of, wire_text};
 use crate::client::wire_topic;
-use crate::{ClientError, Refusal, ResponseCode, Target};
+use crate::code::Verdict as _;
+use crate::{ClientError, ErrorCode, Refusal, Target};
 
 /// An offset that a group has committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,7 +199,7 @@ fn commit_outcomes(
     let mut outcomes = BTreeMap::new();
     for topic in response.topics {
         for p in topic.partitions {
-            if ResponseCode(p.error_code).is_stale_coordinator() {
+            if ErrorCode::from_code(p.error_code).is_stale_coordinator() {
                 ClientError::check("OffsetCommit", p.error_code, None)?;
             }
             let partition = named_partition(&topic.name, p.partition_index)?;

@@ -12,7 +12,8 @@ use highwater_protocol::messages::{
 use highwater_types::{PartitionIndex, TopicName, TopicPartition};
 
 use super::{Admin, Outcome, text_of, wire_text};
-use crate::{AutoCreate, ClientError, Lane, Refusal, ResponseCode, Target};
+use crate::code::Verdict as _;
+use crate::{AutoCreate, ClientError, ErrorCode, Lane, Refusal, Target};
 
 /// A group, as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,14 +137,14 @@ impl Admin {
                             what: "DescribeGroups",
                             reason: "no entry for the group".to_owned(),
                         })?;
-                if ResponseCode(group.error_code).is_stale_coordinator() {
+                if ErrorCode::from_code(group.error_code).is_stale_coordinator() {
                     ClientError::check("DescribeGroups", group.error_code, None)?;
                 }
                 if let Err(e) = Refusal::check(group.error_code, group.error_message.as_deref()) {
                     return Ok(Err(e));
                 }
                 if &*group.group_state == "Dead" {
-                    return Ok(Err(ResponseCode::GROUP_ID_NOT_FOUND.into()));
+                    return Ok(Err(ErrorCode::GROUP_ID_NOT_FOUND.into()));
                 }
                 let protocol_type = group.protocol_type.to_string();
                 let members = group.members.iter().map(|m| member(&protocol_type, m));
@@ -185,7 +186,7 @@ impl Admin {
                     .results
                     .first()
                     .map_or(0, |result| result.error_code);
-                if ResponseCode(code).is_stale_coordinator() {
+                if ErrorCode::from_code(code).is_stale_coordinator() {
                     ClientError::check("DeleteGroups", code, None)?;
                 }
                 Ok(Refusal::check(code, None))

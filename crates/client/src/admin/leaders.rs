@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{Admin, Outcome};
 use crate::backoff::random;
-use crate::{AutoCreate, ClientError, Deadline, Refusal, ResponseCode};
+use crate::code::Verdict as _;
+use crate::{AutoCreate, ClientError, Deadline, ErrorCode, Refusal};
 
 /// What one leader said of the partitions it was asked about.
 pub(super) type LeaderAnswer<T> = Result<Vec<(TopicPartition, Outcome<T>)>, ClientError>;
@@ -81,15 +82,15 @@ impl Admin {
         for (partition, query) in open {
             let topic = topics.get(&partition.topic);
             let refused = match topic.map(|t| (t.code, t.partition(partition.partition))) {
-                Some((ResponseCode::NONE, Some(found))) => match found.leader {
+                Some((ErrorCode::NONE, Some(found))) => match found.leader {
                     Some(leader) => {
                         let entry = (partition.clone(), query.clone());
                         by_leader.entry(leader).or_default().push(entry);
                         continue;
                     }
-                    None => ResponseCode::LEADER_NOT_AVAILABLE,
+                    None => ErrorCode::LEADER_NOT_AVAILABLE,
                 },
-                Some((ResponseCode::NONE, None)) | None => ResponseCode::UNKNOWN_TOPIC_OR_PARTITION,
+                Some((ErrorCode::NONE, None)) | None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
                 Some((code, _)) => code,
             };
             answers.push((partition.clone(), Err(Refusal::from(refused))));
@@ -108,7 +109,7 @@ impl Admin {
             self.client.forget_topic(&partition.topic);
         }
         match refusal.code {
-            ResponseCode::UNKNOWN_TOPIC_OR_PARTITION => may_be_new,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => may_be_new,
             code => code.is_retriable(),
         }
     }

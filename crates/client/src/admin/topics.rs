@@ -16,7 +16,8 @@ use highwater_types::{BrokerId, TopicId, TopicName};
 
 use super::{Admin, Outcome, wire_text};
 use crate::client::wire_topic;
-use crate::{AutoCreate, ClientError, Refusal, ResponseCode, Target, TopicMetadata};
+use crate::code::Verdict as _;
+use crate::{AutoCreate, ClientError, ErrorCode, Refusal, Target, TopicMetadata};
 
 /// A topic to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ impl Admin {
             .topics;
         let outcome = |name: &TopicName| match found.remove(name) {
             Some(topic) => topic.code.check().map(|()| topic).map_err(Refusal::from),
-            None => Err(ResponseCode::UNKNOWN_TOPIC_OR_PARTITION.into()),
+            None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into()),
         };
         let outcomes: Vec<_> = names.iter().map(outcome).collect();
         Ok(names.iter().cloned().zip(outcomes).collect())
@@ -222,7 +223,7 @@ impl Admin {
 
 /// NOT_CONTROLLER in one entry means that the whole request went to the wrong broker.
 fn retry_elsewhere(what: &str, code: i16) -> Result<(), ClientError> {
-    if ResponseCode(code) == ResponseCode::NOT_CONTROLLER {
+    if ErrorCode::from_code(code) == ErrorCode::NOT_CONTROLLER {
         return ClientError::check(what, code, None);
     }
     Ok(())

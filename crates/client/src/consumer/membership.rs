@@ -22,7 +22,8 @@ use super::join_deadline;
 use super::range::{self, Subscriber};
 use crate::admin::{Committer, decode_assignment};
 use crate::client::wire_topic;
-use crate::{Admin, AutoCreate, Client, ClientError, Deadline, Lane, ResponseCode, Target};
+use crate::code::Verdict as _;
+use crate::{Admin, AutoCreate, Client, ClientError, Deadline, ErrorCode, Lane, Target};
 
 /// The settings of a member of a group.
 #[derive(Clone, Debug)]
@@ -169,11 +170,11 @@ impl Membership {
             };
             match failure.code() {
                 // The id came with the refusal; joining with it is the second half of a join.
-                Some(ResponseCode::MEMBER_ID_REQUIRED) => continue,
-                Some(ResponseCode::UNKNOWN_MEMBER_ID | ResponseCode::ILLEGAL_GENERATION) => {
+                Some(ErrorCode::MEMBER_ID_REQUIRED) => continue,
+                Some(ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION) => {
                     self.member_id.clear();
                 }
-                Some(ResponseCode::REBALANCE_IN_PROGRESS) => {}
+                Some(ErrorCode::REBALANCE_IN_PROGRESS) => {}
                 _ if failure.is_retriable() => self.client.forget_after(&failure),
                 _ => return Err(failure),
             }
@@ -204,7 +205,7 @@ impl Membership {
             .await?;
         let what = || format!("join of group {}", self.options.id);
         if joined.error_code != 0 {
-            if ResponseCode(joined.error_code) == ResponseCode::MEMBER_ID_REQUIRED {
+            if ErrorCode::from_code(joined.error_code) == ErrorCode::MEMBER_ID_REQUIRED {
                 let refused = ClientError::check(what(), joined.error_code, None);
                 self.member_id = joined.member_id.to_string();
                 refused?;
@@ -337,9 +338,9 @@ impl Membership {
                 &self.target(),
                 self.client.deadline(),
                 build,
-                |_, response| match ResponseCode(response.error_code) {
-                    ResponseCode::UNKNOWN_MEMBER_ID => Ok(()),
-                    code => ClientError::check(what(), code.0, None),
+                |_, response| match ErrorCode::from_code(response.error_code) {
+                    ErrorCode::UNKNOWN_MEMBER_ID => Ok(()),
+                    code => ClientError::check(what(), code.code(), None),
                 },
             )
             .await
@@ -359,10 +360,10 @@ async fn heartbeats(
             request.clone()
         });
         let failure = match beat.await {
-            Ok((_, response)) => match ResponseCode(response.error_code) {
-                ResponseCode::NONE => continue,
+            Ok((_, response)) => match ErrorCode::from_code(response.error_code) {
+                ErrorCode::NONE => continue,
                 // The heartbeats go on, or the member would be thrown out before it rejoins.
-                ResponseCode::REBALANCE_IN_PROGRESS => {
+                ErrorCode::REBALANCE_IN_PROGRESS => {
                     standing.send_replace(Standing::Rebalancing);
                     continue;
                 }

@@ -9,7 +9,7 @@ use highwater_types::{Offset, ProducerEpoch, ProducerId, TopicPartition};
 use super::queue::{Batch, Identity, Queue};
 use super::{ProducerOptions, ProducerRecord};
 use crate::backoff::BackoffPolicy;
-use crate::{ClientError, Refusal, ResponseCode};
+use crate::{ClientError, ErrorCode, Refusal};
 
 /// Requests of one partition that an idempotent producer may have in flight: so many batches
 /// does a broker remember.
@@ -217,16 +217,16 @@ impl<W> Accumulator<W> {
             .wait(queue.failures + 1, random)
             .as_millis() as u64;
         match (code, outcome) {
-            (Some(ResponseCode::DUPLICATE_SEQUENCE_NUMBER), _) => {
+            (Some(ErrorCode::DUPLICATE_SEQUENCE_NUMBER), _) => {
                 return queue
                     .acknowledged(ordinal)
                     .map(|batch| settled(batch, Ok(None)));
             }
             (
                 Some(
-                    ResponseCode::OUT_OF_ORDER_SEQUENCE_NUMBER
-                    | ResponseCode::UNKNOWN_PRODUCER_ID
-                    | ResponseCode::INVALID_PRODUCER_EPOCH,
+                    ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
+                    | ErrorCode::UNKNOWN_PRODUCER_ID
+                    | ErrorCode::INVALID_PRODUCER_EPOCH,
                 ),
                 _,
             ) if settings.idempotent => queue.out_of_order(ordinal),
@@ -296,13 +296,13 @@ fn is_late(error: &ClientError) -> bool {
 }
 
 /// Whether a broker that answers so may have the batch in its log.
-fn may_have_it(code: ResponseCode) -> bool {
+fn may_have_it(code: ErrorCode) -> bool {
     matches!(
         code,
-        ResponseCode::REQUEST_TIMED_OUT
-            | ResponseCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
-            | ResponseCode::NETWORK_EXCEPTION
-            | ResponseCode::KAFKA_STORAGE_ERROR
+        ErrorCode::REQUEST_TIMED_OUT
+            | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+            | ErrorCode::NETWORK_EXCEPTION
+            | ErrorCode::KAFKA_STORAGE_ERROR
     )
 }
 

@@ -22,7 +22,8 @@ use super::queue::Identity;
 use super::{Acks, Delivered, ProducerOptions, ProducerRecord, Waiter};
 use crate::backoff::random;
 use crate::client::wire_topic;
-use crate::{AutoCreate, Client, ClientError, Lane, Refusal, ResponseCode, Target};
+use crate::code::Verdict as _;
+use crate::{AutoCreate, Client, ClientError, ErrorCode, Lane, Refusal, Target};
 
 /// What callers ask of the task.
 pub(super) enum Command {
@@ -212,7 +213,7 @@ impl Driver {
             match self.client.cached_leader(&sendable.partition) {
                 Some((leader, id)) => by_leader.entry(leader).or_default().push((sendable, id)),
                 None => {
-                    let unknown = Refusal::from(ResponseCode::LEADER_NOT_AVAILABLE);
+                    let unknown = Refusal::from(ErrorCode::LEADER_NOT_AVAILABLE);
                     let outcome = BatchOutcome::Refused(unknown);
                     self.complete(&sendable.partition, sendable.ordinal, outcome);
                 }
@@ -336,7 +337,7 @@ async fn ask_metadata(client: Client, topics: BTreeSet<TopicName>) -> Done {
         topics.iter().all(|name| {
             found
                 .get(name)
-                .is_some_and(|t| t.code.0 == 0 && !leaderless(t))
+                .is_some_and(|t| t.code.is_none() && !leaderless(t))
         })
     });
     if !complete {

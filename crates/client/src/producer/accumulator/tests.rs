@@ -40,7 +40,7 @@ fn ready(machine: &mut Accumulator<u32>, now_ms: u64) -> Vec<Sendable> {
     ready
 }
 
-fn refused(code: ResponseCode) -> BatchOutcome {
+fn refused(code: ErrorCode) -> BatchOutcome {
     BatchOutcome::Refused(code.into())
 }
 
@@ -68,7 +68,7 @@ impl Log {
         let header = batch.header;
         let new_epoch = header.producer_epoch.0 > self.epoch;
         if header.producer_epoch.0 < self.epoch {
-            return refused(ResponseCode::INVALID_PRODUCER_EPOCH);
+            return refused(ErrorCode::INVALID_PRODUCER_EPOCH);
         }
         if !new_epoch {
             let known = |(sequence, count, _): &&(i32, i32, i64)| {
@@ -84,7 +84,7 @@ impl Log {
             self.next_sequence.unwrap_or(0)
         };
         if header.base_sequence != expected {
-            return refused(ResponseCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+            return refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
         }
         if new_epoch {
             self.remembered.clear();
@@ -169,7 +169,7 @@ fn what_follows_a_refused_batch_is_numbered_anew_under_the_next_epoch() {
         append(&mut machine, 0, number);
         sent.extend(ready(&mut machine, 50));
     }
-    let (p, too_large) = (partition(), ResponseCode::MESSAGE_TOO_LARGE);
+    let (p, too_large) = (partition(), ErrorCode::MESSAGE_TOO_LARGE);
     let failed = machine.complete(60, &p, sent[0].ordinal, refused(too_large), 0);
     assert!(failed.unwrap().outcome.is_err());
     for later in &sent[1..] {
@@ -254,8 +254,8 @@ proptest! {
                             log.append(&sendable.bytes);
                             lost()
                         }
-                        Fate::Busy => refused(ResponseCode::NOT_ENOUGH_REPLICAS),
-                        Fate::TooLarge => refused(ResponseCode::MESSAGE_TOO_LARGE),
+                        Fate::Busy => refused(ErrorCode::NOT_ENOUGH_REPLICAS),
+                        Fate::TooLarge => refused(ErrorCode::MESSAGE_TOO_LARGE),
                     };
                     (sendable.ordinal, outcome)
                 })

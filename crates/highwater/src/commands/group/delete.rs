@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use highwater_client::{Admin, ResponseCode};
+use highwater_client::{Admin, ErrorCode};
 use highwater_types::TopicName;
 use serde::Serialize;
 
@@ -73,7 +73,7 @@ impl Report for DeleteReport {
 async fn delete_one(admin: &Admin, args: &DeleteArgs, id: &str) -> Result<Deleted, CommandError> {
     let members = match admin.describe_group(id).await? {
         Ok(group) => group.members.len(),
-        Err(e) if e.code == ResponseCode::GROUP_ID_NOT_FOUND => 0,
+        Err(e) if e.code == ErrorCode::GROUP_ID_NOT_FOUND => 0,
         Err(e) => return Err(CommandError::failed(format!("group {id}"), e)),
     };
     let mut offsets: BTreeSet<_> = admin.group_offsets(id).await?.into_keys().collect();

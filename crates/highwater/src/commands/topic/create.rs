@@ -1,6 +1,6 @@
 //! `highwater topic create`.
 
-use highwater_client::{NewTopic, ResponseCode};
+use highwater_client::{ErrorCode, NewTopic};
 use highwater_types::TopicName;
 use serde::Serialize;
 
@@ -95,7 +95,7 @@ pub(crate) async fn run(args: &CreateArgs, connect: &ConnectArgs) -> Result<(), 
                 row.replication_factor = created.replication_factor;
                 row.created = !args.dry_run;
             }
-            Err(e) if args.if_not_exists && e.code == ResponseCode::TOPIC_ALREADY_EXISTS => {}
+            Err(e) if args.if_not_exists && e.code == ErrorCode::TOPIC_ALREADY_EXISTS => {}
             Err(e) => {
                 failures.push(format!("topic {name}: {e}"));
                 row.error = Some(e.into());

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use highwater_client::{
-    Admin, ConfigResource, ConfigSource, IsolationLevel, PartitionMetadata, ResourceKind,
-    ResponseCode, TopicMetadata,
+    Admin, ConfigResource, ConfigSource, ErrorCode, IsolationLevel, PartitionMetadata,
+    ResourceKind, TopicMetadata,
 };
 use highwater_types::{BrokerId, TopicName, TopicPartition};
 use serde::Serialize;
@@ -132,7 +132,7 @@ fn partition(p: &PartitionMetadata, ends: Option<Ends>) -> Partition {
         offline: numbers(&p.offline),
         start_offset: ends.map(|ends| ends.start),
         end_offset: ends.map(|ends| ends.end),
-        error: (p.code != ResponseCode::NONE).then(|| p.code.to_string()),
+        error: (p.code != ErrorCode::NONE).then(|| p.code.to_string()),
     }
 }
 
