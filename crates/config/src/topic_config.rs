@@ -106,8 +106,6 @@ pub struct TopicConfig {
     pub min_compaction_lag_ms: u64,
     /// How many replicas must be in sync for `acks=all` to be accepted.
     pub min_insync_replicas: i32,
-    /// Whether a new segment takes its whole size on disk at once.
-    pub preallocate: bool,
     /// Largest size of a partition; `None` for no limit.
     pub retention_bytes: Option<u64>,
     /// Longest age of a record; `None` for no limit.
@@ -190,7 +188,6 @@ impl TopicConfig {
             min_cleanable_dirty_ratio: 0.0,
             min_compaction_lag_ms: 0,
             min_insync_replicas: 1,
-            preallocate: false,
             retention_bytes: None,
             retention_ms: None,
             segment_bytes: 0,
@@ -239,7 +236,6 @@ impl TopicConfig {
             "min.cleanable.dirty.ratio" => self.min_cleanable_dirty_ratio = number(name, value)?,
             "min.compaction.lag.ms" => self.min_compaction_lag_ms = number(name, value)?,
             "min.insync.replicas" => self.min_insync_replicas = number(name, value)?,
-            "preallocate" => self.preallocate = flag(name, value)?,
             "retention.bytes" => self.retention_bytes = unlimited_below_zero(name, value)?,
             "retention.ms" => self.retention_ms = unlimited_below_zero(name, value)?,
             "segment.bytes" => self.segment_bytes = number(name, value)?,

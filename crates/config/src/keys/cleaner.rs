@@ -37,13 +37,11 @@ pub(super) const KEYS: &[KeyDef] = &[
     broker("log.cleaner.io.buffer.load.factor", Double)
         .default("0.9")
         .cluster_wide()
-        .effective()
         .doc("How full the table of keys may become, above 0 and at most 1."),
     broker("log.cleaner.io.buffer.size", Int)
         .default("524288")
         .at_least(0)
         .cluster_wide()
-        .effective()
         .doc("Memory in bytes, over all compaction threads, for reading and writing."),
     broker("log.cleaner.io.max.bytes.per.second", Double)
         .default("1.7976931348623157E308")
@@ -81,6 +79,5 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("1")
         .at_least(0)
         .cluster_wide()
-        .effective()
-        .doc("How many logs are compacted at the same time."),
+        .doc("How many logs the Java broker compacts at the same time. Highwater compacts one at a time."),
 ];

@@ -156,16 +156,14 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("5000")
         .at_least(1)
         .high()
-        .effective()
         .doc(
             "How many milliseconds a commit of offsets may wait for the replicas before \
-             it fails.",
+             it fails. Highwater answers when it is on disk, however long that takes.",
         ),
     broker("offsets.load.buffer.size", Int)
         .default("5242880")
         .at_least(1)
         .high()
-        .effective()
         .doc(
             "Bytes that are read at a time when groups are loaded; a larger batch is read \
              all the same.",
@@ -188,10 +186,9 @@ pub(super) const KEYS: &[KeyDef] = &[
     broker("offsets.topic.compression.codec", Int)
         .default("0")
         .high()
-        .effective()
         .doc(
             "Compression of `__consumer_offsets`: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 \
-             zstd.",
+             zstd. Highwater compresses none of it.",
         ),
     broker("offsets.topic.num.partitions", Int)
         .default("50")

@@ -18,10 +18,9 @@ pub(super) const KEYS: &[KeyDef] = &[
         .at_least(1)
         .cluster_wide()
         .high()
-        .effective()
         .doc(
             "Threads for work that no client waits for, such as retention and deletion of \
-             files.",
+             files. Highwater has two, whatever is set.",
         ),
     broker("compression.gzip.level", Int)
         .default("-1")
@@ -127,18 +126,19 @@ pub(super) const KEYS: &[KeyDef] = &[
         .high()
         .effective()
         .doc(
-            "Default of `flush.ms`: after how many milliseconds unflushed records are \
-             flushed. Not set, `log.flush.scheduler.interval.ms` counts. Only matters \
-             with durability `replicated`.",
+            "Default of `flush.ms`: an age in milliseconds at which unflushed records are \
+             flushed. Not set, `log.flush.scheduler.interval.ms` counts. Only matters with \
+             durability `replicated`.",
         ),
     broker("log.flush.offset.checkpoint.interval.ms", Int)
         .default("60000")
         .at_least(0)
         .high()
-        .effective()
         .doc(
-            "How often, in milliseconds, recovery points are written down; recovery after \
-             a crash starts from them.",
+            "How often, in milliseconds, the Java broker writes recovery points down. \
+             Highwater notes several times a second what is flushed, and writes this file \
+             with the high watermarks, every \
+             `replica.high.watermark.checkpoint.interval.ms`.",
         ),
     broker("log.flush.scheduler.interval.ms", Long)
         .default("9223372036854775807")
@@ -152,8 +152,11 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("60000")
         .at_least(0)
         .high()
-        .effective()
-        .doc("How often, in milliseconds, log start offsets are written down."),
+        .doc(
+            "How often, in milliseconds, the Java broker writes log start offsets down. \
+             Highwater notes each when it moves, and writes the file with the high \
+             watermarks, every `replica.high.watermark.checkpoint.interval.ms`.",
+        ),
     broker("log.index.interval.bytes", Int)
         .default("4096")
         .at_least(0)
@@ -206,11 +209,7 @@ pub(super) const KEYS: &[KeyDef] = &[
     broker("log.preallocate", Boolean)
         .default("false")
         .cluster_wide()
-        .effective()
-        .doc(
-            "Default of `preallocate`: whether a new segment takes its whole size on disk \
-             at once.",
-        ),
+        .doc("Default of `preallocate`."),
     broker("log.retention.bytes", Long)
         .default("-1")
         .cluster_wide()

@@ -107,18 +107,19 @@ pub(super) const KEYS: &[KeyDef] = &[
         .at_least(1)
         .cluster_wide()
         .high()
-        .effective()
         .doc(
-            "Threads that carry out requests in the Java broker. Highwater takes it as a \
-             hint for how many blocking file operations run at a time.",
+            "Threads that carry out requests in the Java broker. Highwater has a thread for \
+             each processor, and starts more when work waits for a disk.",
         ),
     broker("num.network.threads", Int)
         .default("3")
         .at_least(1)
         .cluster_wide()
         .high()
-        .effective()
-        .doc("Threads that read and write sockets."),
+        .doc(
+            "Threads that read and write sockets in the Java broker. Highwater has a thread \
+             for each processor, which serves connections and requests.",
+        ),
     broker("producer.purgatory.purge.interval.requests", Int)
         .default("1000")
         .doc(
@@ -137,10 +138,10 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("500")
         .at_least(1)
         .high()
-        .effective()
         .doc(
-            "Most requests that were read and not yet begun; reading from sockets stops \
-             until there is room.",
+            "Most requests that the Java broker has read and not yet begun. Highwater \
+             begins each as soon as it is read, and bounds their bytes by \
+             `queued.max.request.bytes`.",
         ),
     broker("request.timeout.ms", Int)
         .default("30000")
@@ -158,10 +159,9 @@ pub(super) const KEYS: &[KeyDef] = &[
     broker("socket.listen.backlog.size", Int)
         .default("50")
         .at_least(1)
-        .effective()
         .doc(
-            "Connections that the system may hold until the broker accepts them; Linux \
-             bounds it by `net.core.somaxconn`.",
+            "Connections that the system may hold until the broker accepts them: 1,024 in \
+             Highwater, or `net.core.somaxconn` if that is less.",
         ),
     broker("socket.receive.buffer.bytes", Int)
         .default("102400")

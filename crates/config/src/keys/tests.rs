@@ -44,21 +44,33 @@ fn keys_of_fields() -> BTreeSet<&'static str> {
 
 /// Beginnings of keys that have a typed field although nothing acts on it yet.
 const AHEAD: &[&str] = &[
+    "background.threads",
     "broker.heartbeat.",
     "broker.session.",
     "controlled.shutdown.",
     "group.consumer.",
     "group.coordinator.rebalance.",
     "inter.broker.",
+    "log.cleaner.io.buffer.",
+    "log.cleaner.threads",
+    "log.flush.offset.checkpoint.",
+    "log.flush.start.offset.checkpoint.",
     "max.connection.creation.",
     "metadata.log.dir",
     "metadata.log.max.snapshot.",
     "metadata.log.segment.",
+    "num.io.threads",
+    "num.network.threads",
+    "offsets.commit.timeout.",
+    "offsets.load.buffer.",
+    "offsets.topic.compression.",
+    "queued.max.requests",
     "quota.window.",
     "replica.lag.",
     "request.timeout.",
     "security.inter.",
     "share.coordinator.state.",
+    "socket.listen.backlog.",
     "transaction",
 ];
 

@@ -106,7 +106,8 @@ pub(super) const KEYS: &[KeyDef] = &[
         .effective()
         .doc(
             "After how many milliseconds unflushed records are flushed; the largest \
-             number means never. Only matters with durability `replicated`, where it \
+             number means never. Highwater flushes them within a second or two as soon as \
+             any other number is set. Only matters with durability `replicated`, where it \
              bounds what a power cut may take.",
         ),
     topic("follower.replication.throttled.replicas", List)
@@ -227,10 +228,9 @@ pub(super) const KEYS: &[KeyDef] = &[
     topic("preallocate", Boolean)
         .default("false")
         .falls_back_on(&[same("log.preallocate")])
-        .effective()
         .doc(
-            "Whether a new segment takes its whole size on disk at once. Highwater sizes \
-             the active segment ahead in chunks anyway.",
+            "Whether a new segment takes its whole size on disk at once in the Java broker. \
+             Highwater reserves room for the active segment in chunks, whatever is set.",
         ),
     topic("remote.log.copy.disable", Boolean)
         .default("false")

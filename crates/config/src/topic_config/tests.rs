@@ -51,7 +51,6 @@ fn the_defaults_are_those_of_kafka_but_for_durability() {
             min_cleanable_dirty_ratio: 0.5,
             min_compaction_lag_ms: 0,
             min_insync_replicas: 1,
-            preallocate: false,
             retention_bytes: None,
             retention_ms: Some(604_800_000),
             segment_bytes: 1 << 30,
