@@ -276,7 +276,7 @@ def java(bootstrap):
         kafka.admin.ConfigCommand {server} --describe --entity-type clients --entity-name golden
         kafka.admin.ConfigCommand {server} --describe --entity-type client-metrics
         {tools}AclCommand {server} --list --topic {topic}
-        {tools}AclCommand {server} --add --allow-principal User:golden --operation Read --topic {topic}
+        {os.path.join(os.path.dirname(os.path.abspath(__file__)), "CreateAcls.java")} {bootstrap}
         {tools}AclCommand {server} --remove --allow-principal User:golden --operation Read --topic {topic} --force
         {tools}DeleteRecordsCommand {server} --offset-json-file /tmp/golden-delete.json
         {tools}LogDirsCommand {server} --describe --topic-list {topic}
