@@ -39,8 +39,8 @@ pub(crate) fn partition_for(group_id: &str, partitions: usize) -> PartitionIndex
     let hash = group_id.encode_utf16().fold(0_i32, |hash, unit| {
         hash.wrapping_mul(31).wrapping_add(i32::from(unit))
     });
-    let positive = hash & i32::MAX;
-    // `Utils.abs` clears the sign bit only, and −2³¹ becomes 0 by it.
+    // The absolute value, unlike where keys are hashed; −2³¹, which has none, counts as 0.
+    let positive = hash.checked_abs().unwrap_or(0);
     PartitionIndex(positive % i32::try_from(partitions.max(1)).unwrap_or(1))
 }
 
@@ -193,19 +193,18 @@ mod tests {
 
     #[test]
     fn groups_lie_where_kafka_puts_them() {
-        // Computed with java.lang.String.hashCode and Utils.abs.
-        for (group, partition) in [("", 0), ("a", 47), ("console-consumer-1", 11)] {
-            let hash = group
-                .encode_utf16()
-                .fold(0_i32, |h, u| h.wrapping_mul(31).wrapping_add(i32::from(u)));
-            assert_eq!(
-                partition_for(group, 50).get(),
-                (hash & i32::MAX) % 50,
-                "{group}"
-            );
-            if group.len() < 2 {
-                assert_eq!(partition_for(group, 50).get(), partition, "{group}");
-            }
+        for (group, partitions, partition) in [
+            ("", 50, 0),
+            ("a", 50, 47),
+            // Negative hashes; the first two as Kafka 4.3 placed them.
+            ("classic-readers", 5, 0),
+            ("new-readers", 5, 2),
+            ("my-group", 50, 12),
+            // The hash is the least there is.
+            ("polygenelubricants", 50, 0),
+        ] {
+            let found = partition_for(group, partitions);
+            assert_eq!(found.get(), partition, "{group}");
         }
     }
 }
