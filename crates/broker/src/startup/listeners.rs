@@ -1,0 +1,57 @@
+//! What clients connect to: listeners as they are bound and as they are advertised, and limits.
+
+use highwater_config::BrokerConfig;
+use highwater_metadata::Listener;
+use highwater_net::{BoundListener, NetConfig};
+
+pub(super) fn describe(listener: &BoundListener) -> String {
+    let address = listener.local_addr().map(|address| address.to_string());
+    format!("{}://{}", listener.name(), address.unwrap_or_default())
+}
+
+/// What clients are told: the advertised listener of each name, with the real port where the
+/// system chose one.
+pub(super) fn endpoints(config: &BrokerConfig, bound: &[BoundListener]) -> Vec<Listener> {
+    bound
+        .iter()
+        .filter_map(|listener| {
+            let advertised = config.advertised(listener.name())?;
+            let real = listener
+                .local_addr()
+                .ok()
+                .map_or(advertised.port, |addr| addr.port());
+            let host = if advertised.host.is_empty() {
+                "localhost"
+            } else {
+                &advertised.host
+            };
+            Some(Listener {
+                name: listener.name().into(),
+                host: host.into(),
+                port: if advertised.port == 0 {
+                    real
+                } else {
+                    advertised.port
+                },
+                security_protocol: advertised.protocol.id(),
+            })
+        })
+        .collect()
+}
+
+pub(super) fn net_config(config: &BrokerConfig) -> NetConfig {
+    let network = &config.network;
+    let overrides = network.max_connections_per_ip_overrides.0.iter();
+    NetConfig {
+        request_bytes_max: network.socket_request_max_bytes,
+        connections_max: network.max_connections,
+        connections_per_ip_max: network.max_connections_per_ip,
+        connections_per_ip_overrides: overrides
+            .filter_map(|(host, count)| Some((host.parse().ok()?, *count)))
+            .collect(),
+        idle_ms_max: u64::try_from(network.connections_max_idle_ms).unwrap_or(u64::MAX),
+        send_buffer_bytes: usize::try_from(network.socket_send_buffer_bytes).ok(),
+        receive_buffer_bytes: usize::try_from(network.socket_receive_buffer_bytes).ok(),
+        ..NetConfig::default()
+    }
+}
