@@ -1,5 +1,8 @@
 //! What clients connect to: listeners as they are bound and as they are advertised, and limits.
 
+use std::collections::HashMap;
+use std::net::{IpAddr, ToSocketAddrs as _};
+
 use highwater_config::BrokerConfig;
 use highwater_metadata::Listener;
 use highwater_net::{BoundListener, NetConfig};
@@ -41,17 +44,31 @@ pub(super) fn endpoints(config: &BrokerConfig, bound: &[BoundListener]) -> Vec<L
 
 pub(super) fn net_config(config: &BrokerConfig) -> NetConfig {
     let network = &config.network;
-    let overrides = network.max_connections_per_ip_overrides.0.iter();
     NetConfig {
         request_bytes_max: network.socket_request_max_bytes,
         connections_max: network.max_connections,
         connections_per_ip_max: network.max_connections_per_ip,
-        connections_per_ip_overrides: overrides
-            .filter_map(|(host, count)| Some((host.parse().ok()?, *count)))
-            .collect(),
+        connections_per_ip_overrides: overrides(&network.max_connections_per_ip_overrides.0),
         idle_ms_max: u64::try_from(network.connections_max_idle_ms).unwrap_or(u64::MAX),
         send_buffer_bytes: usize::try_from(network.socket_send_buffer_bytes).ok(),
         receive_buffer_bytes: usize::try_from(network.socket_receive_buffer_bytes).ok(),
         ..NetConfig::default()
     }
+}
+
+/// The limits of single addresses. Hosts may be named; one that has no address now, or gets
+/// others later, keeps the limit of all.
+fn overrides(by_host: &[(String, usize)]) -> HashMap<IpAddr, usize> {
+    let mut limits = HashMap::new();
+    for (host, count) in by_host {
+        match (host.as_str(), 0).to_socket_addrs() {
+            Ok(addresses) => {
+                limits.extend(addresses.map(|address| (address.ip().to_canonical(), *count)));
+            }
+            Err(error) => tracing::warn!(
+                host, %error, "max.connections.per.ip.overrides names a host without an address"
+            ),
+        }
+    }
+    limits
 }

@@ -5,13 +5,16 @@ use highwater_protocol::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig,
 };
 use highwater_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use highwater_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
 use highwater_protocol::messages::{
     ApiVersionsRequest, FetchRequest, GroupId, IncrementalAlterConfigsRequest, JoinGroupRequest,
-    MetadataRequest,
+    MetadataRequest, OffsetCommitRequest,
 };
 use highwater_protocol::{ErrorCode, StrBytes};
 
-use crate::raw::{BY_NAME, Client, fetch_request, produce_request, start};
+use crate::raw::{BY_NAME, Client, fetch_request, name, produce_request, start};
 
 const BROKER: i8 = 4;
 
@@ -66,6 +69,73 @@ fn join(member_id: &str) -> JoinGroupRequest {
         .with_member_id(text(member_id))
         .with_protocol_type(text("consumer"))
         .with_protocols(vec![protocol])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_may_have_a_limit_of_its_own() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let settings = [
+        "max.connections.per.ip=1",
+        "max.connections.per.ip.overrides=localhost:3,192.0.2.1:7",
+    ];
+    let broker = start(dir.path(), &settings).await;
+    let versions = ApiVersionsRequest::default();
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = broker.connect().await;
+        assert_eq!(client.call(2, &versions).await.error_code, 0);
+        clients.push(client);
+    }
+    assert!(broker.connect().await.is_ended().await);
+    assert!(broker.stop().await);
+}
+
+fn commit(metadata: &str) -> OffsetCommitRequest {
+    let partition = OffsetCommitRequestPartition::default()
+        .with_committed_offset(7)
+        .with_committed_metadata(Some(StrBytes::from_string(metadata.to_owned())));
+    let topic = OffsetCommitRequestTopic::default()
+        .with_name(name("t"))
+        .with_partitions(vec![partition]);
+    OffsetCommitRequest::default()
+        .with_group_id(GroupId(StrBytes::from_static_str("simple")))
+        .with_generation_id_or_member_epoch(-1)
+        .with_topics(vec![topic])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_keep_to_the_limits_that_are_configured() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let settings = [
+        "group.max.size=1",
+        "group.min.session.timeout.ms=5000",
+        "group.max.session.timeout.ms=60000",
+        "offset.metadata.max.bytes=4",
+    ];
+    let broker = start(dir.path(), &settings).await;
+    let mut client = broker.connect().await;
+    client.create("t", 1).await;
+    for (session_timeout_ms, expected) in [
+        (4_999, ErrorCode::INVALID_SESSION_TIMEOUT),
+        (60_001, ErrorCode::INVALID_SESSION_TIMEOUT),
+        (60_000, ErrorCode::NONE),
+        // The group has its member now.
+        (60_000, ErrorCode::GROUP_MAX_SIZE_REACHED),
+    ] {
+        let request = join("").with_session_timeout_ms(session_timeout_ms);
+        let answer = client.call(3, &request).await;
+        let error = ErrorCode::from_code(answer.error_code);
+        assert_eq!(error, expected, "{session_timeout_ms}");
+    }
+    for (metadata, expected) in [
+        ("four", ErrorCode::NONE),
+        ("fives", ErrorCode::OFFSET_METADATA_TOO_LARGE),
+    ] {
+        let answer = client.call(7, &commit(metadata)).await;
+        let error = answer.topics[0].partitions[0].error_code;
+        assert_eq!(ErrorCode::from_code(error), expected, "{metadata}");
+    }
+    assert!(broker.stop().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
