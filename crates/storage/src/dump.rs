@@ -1,12 +1,12 @@
 //! What the files say, for people: `highwater log dump FILE`.
 
-use std::fmt::Write as _;
+mod segment;
+mod text;
+
 use std::io;
 use std::path::Path;
 
-use highwater_disk::{Disk, OpenMode};
-use highwater_records::{BatchHeader, BatchView, HEADER_LEN, Scratch};
-use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
+use highwater_disk::Disk;
 use highwater_types::{Offset, TopicId};
 
 pub use crate::checkpoint::{
@@ -14,6 +14,9 @@ pub use crate::checkpoint::{
 };
 pub use crate::flush_journal::{FlushedEnd, parse as parse_flush_journal};
 pub use crate::index_file::{OffsetEntry, TimeEntry};
+pub use segment::{DumpedBatch, DumpedRecord, DumpedSegment};
+pub use text::write_text;
+
 pub use crate::snapshot_file::{SnapshotEntry, decode as parse_snapshot};
 
 use crate::paths;
@@ -21,44 +24,11 @@ use crate::paths;
 /// Most bytes of a file that is read whole.
 const WHOLE_FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// One batch of a segment file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DumpedBatch {
-    /// Where it starts.
-    pub position: u64,
-    /// Its header.
-    pub header: BatchHeader,
-    /// Whether the checksum is right.
-    pub crc_is_valid: bool,
-    /// Its records, if they were asked for and can be read.
-    pub records: Vec<DumpedRecord>,
-}
-
-/// One record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DumpedRecord {
-    /// Its offset.
-    pub offset: Offset,
-    /// Its time, in milliseconds since 1970-01-01 UTC.
-    pub timestamp_ms: i64,
-    /// Its key.
-    pub key: Option<Vec<u8>>,
-    /// Its value.
-    pub value: Option<Vec<u8>>,
-    /// Its headers.
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
-}
-
 /// The content of a file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Dump {
-    /// `.log`: the batches, and where the first thing stands that is none.
-    Segment {
-        /// The batches.
-        batches: Vec<DumpedBatch>,
-        /// Position of the first byte that is no batch.
-        garbage_at: Option<u64>,
-    },
+    /// `.log`: batches that are yet to be read.
+    Segment(Box<DumpedSegment>),
     /// `.index`, with absolute offsets.
     OffsetIndex(Vec<(Offset, u32)>),
     /// `.timeindex`: times with absolute offsets.
@@ -90,7 +60,8 @@ fn invalid(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why.to_owned())
 }
 
-/// Reads a file of any kind that this crate writes; the kind follows from its name.
+/// Reads a file of any kind that this crate writes; the kind follows from its name. Of a segment
+/// only the headers are read yet.
 pub fn dump_file(disk: &dyn Disk, path: &Path, records: Records) -> io::Result<Dump> {
     let name = path
         .file_name()
@@ -99,7 +70,8 @@ pub fn dump_file(disk: &dyn Disk, path: &Path, records: Records) -> io::Result<D
     if let Some((base, kind)) = paths::parse_segment_file(name) {
         let kind = kind.split('.').next().unwrap_or_default();
         return match kind {
-            paths::LOG => dump_segment(disk, path, records),
+            paths::LOG => DumpedSegment::open(disk, path, records)
+                .map(|segment| Dump::Segment(Box::new(segment))),
             paths::SNAPSHOT => parse_snapshot(&read(disk, path)?)
                 .map(Dump::Snapshot)
                 .map_err(invalid),
@@ -160,178 +132,5 @@ fn time_entries(bytes: &[u8], base: Offset) -> Vec<(i64, Offset)> {
         .collect()
 }
 
-fn dump_segment(disk: &dyn Disk, path: &Path, records: Records) -> io::Result<Dump> {
-    let file = disk.open(path, OpenMode::Read)?;
-    let len = file.len()?;
-    let mut batches = Vec::new();
-    let mut position = 0;
-    while position < len {
-        let mut head = [0; HEADER_LEN];
-        let read = file.read_full_at(&mut head, position)?;
-        let Ok(header) = BatchHeader::parse(&head[..read]) else {
-            break;
-        };
-        if header.total_len() as u64 > len - position {
-            break;
-        }
-        let mut bytes = vec![0; header.total_len()];
-        file.read_full_at(&mut bytes, position)?;
-        batches.push(dump_batch(position, &bytes, header, records));
-        position += header.total_len() as u64;
-    }
-    let garbage_at = (position < len).then_some(position);
-    Ok(Dump::Segment {
-        batches,
-        garbage_at,
-    })
-}
-
-fn dump_batch(position: u64, bytes: &[u8], header: BatchHeader, records: Records) -> DumpedBatch {
-    let crc_is_valid = highwater_records::crc_of(bytes) == header.crc;
-    let mut dumped = DumpedBatch {
-        position,
-        header,
-        crc_is_valid,
-        records: Vec::new(),
-    };
-    if records == Records::Omit || !crc_is_valid {
-        return dumped;
-    }
-    let mut scratch = Scratch::new();
-    let Ok(view) = BatchView::first(bytes) else {
-        return dumped;
-    };
-    let Ok(found) = view.records(&mut scratch, DECOMPRESSED_BATCH_BYTES_MAX) else {
-        return dumped;
-    };
-    for record in found.flatten() {
-        dumped.records.push(DumpedRecord {
-            offset: record.offset(&header),
-            timestamp_ms: record.timestamp_ms(&header),
-            key: record.key.map(<[u8]>::to_vec),
-            value: record.value.map(<[u8]>::to_vec),
-            headers: Vec::new(),
-        });
-    }
-    dumped
-}
-
-/// One line per entry, in the order of the file.
-pub fn to_text(dump: &Dump) -> String {
-    let mut out = String::new();
-    match dump {
-        Dump::Segment {
-            batches,
-            garbage_at,
-        } => {
-            for batch in batches {
-                put_batch(&mut out, batch);
-            }
-            if let Some(at) = garbage_at {
-                let _ = writeln!(out, "no batch at position {at}");
-            }
-        }
-        Dump::OffsetIndex(entries) => {
-            for (offset, position) in entries {
-                let _ = writeln!(out, "offset: {offset} position: {position}");
-            }
-        }
-        Dump::TimeIndex(entries) => {
-            for (timestamp_ms, offset) in entries {
-                let _ = writeln!(out, "timestamp: {timestamp_ms} offset: {offset}");
-            }
-        }
-        Dump::Snapshot(entries) => {
-            for entry in entries {
-                let _ = writeln!(
-                    out,
-                    "producerId: {} producerEpoch: {} lastSequence: {} lastOffset: {} \
-                     offsetDelta: {} lastTimestamp: {} coordinatorEpoch: {} \
-                     currentTxnFirstOffset: {}",
-                    entry.producer_id,
-                    entry.producer_epoch,
-                    entry.last_sequence,
-                    entry.last_offset,
-                    entry.offset_delta,
-                    entry.timestamp_ms,
-                    entry.coordinator_epoch,
-                    entry.transaction_start.map_or(-1, Offset::get),
-                );
-            }
-        }
-        Dump::Offsets(entries) => {
-            for (tp, offset) in entries {
-                let _ = writeln!(out, "{tp}: {offset}");
-            }
-        }
-        Dump::LeaderEpochs(entries) => {
-            for (epoch, offset) in entries {
-                let _ = writeln!(out, "leaderEpoch: {epoch} startOffset: {offset}");
-            }
-        }
-        Dump::PartitionMetadata(topic_id) => {
-            let _ = writeln!(out, "topicId: {topic_id}");
-        }
-        Dump::Properties(entries) => {
-            for (key, value) in entries {
-                let _ = writeln!(out, "{key}={value}");
-            }
-        }
-        Dump::FlushedEnds(entries) => {
-            for (tp, end) in entries {
-                let (topic_id, flushed, start) = (end.topic_id, end.flushed_end, end.log_start);
-                let _ = writeln!(
-                    out,
-                    "{tp}: topicId: {topic_id} flushedEnd: {flushed} logStart: {start}"
-                );
-            }
-        }
-    }
-    out
-}
-
-fn put_batch(out: &mut String, batch: &DumpedBatch) {
-    let header = &batch.header;
-    let _ = writeln!(
-        out,
-        "baseOffset: {} lastOffset: {} count: {} baseSequence: {} lastSequence: {} \
-         producerId: {} producerEpoch: {} partitionLeaderEpoch: {} isTransactional: {} \
-         isControl: {} position: {} CreateTime: {} size: {} magic: {} compresscodec: {} \
-         crc: {} isvalid: {}",
-        header.base_offset,
-        header.last_offset(),
-        header.record_count,
-        header.base_sequence,
-        header.last_sequence(),
-        header.producer_id,
-        header.producer_epoch,
-        header.partition_leader_epoch,
-        header.attributes.is_transactional(),
-        header.attributes.is_control(),
-        batch.position,
-        header.max_timestamp_ms,
-        header.total_len(),
-        header.magic,
-        header
-            .attributes
-            .compression()
-            .map_or("unknown", |codec| codec.name()),
-        header.crc,
-        batch.crc_is_valid,
-    );
-    for record in &batch.records {
-        let text = |bytes: &Option<Vec<u8>>| {
-            bytes
-                .as_ref()
-                .map_or_else(|| "null".to_owned(), |b| b.escape_ascii().to_string())
-        };
-        let _ = writeln!(
-            out,
-            "| offset: {} timestamp: {} key: {} value: {}",
-            record.offset,
-            record.timestamp_ms,
-            text(&record.key),
-            text(&record.value)
-        );
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,19 +1,22 @@
 //! `highwater log dump`: decodes files of a data directory, Kafka's or ours.
 
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use highwater_disk::RealDisk;
 use highwater_records::TimestampType;
 use highwater_storage::dump::{
-    Dump, DumpedBatch, DumpedRecord, Records, SnapshotEntry, dump_file, to_text,
+    Dump, DumpedBatch, DumpedRecord, DumpedSegment, Records, SnapshotEntry, dump_file, write_text,
 };
 use highwater_types::Offset;
-use serde::Serialize;
+use serde::ser::{Error as _, SerializeSeq};
+use serde::{Serialize, Serializer};
 
 use crate::bytes_json::JsonBytes;
 use crate::commands::settle;
 use crate::error::CommandError;
-use crate::output::{Format, Report, print};
+use crate::output::Format;
 
 /// Which files.
 #[derive(Debug, clap::Args)]
@@ -119,10 +122,10 @@ struct Flushed {
 /// What a file holds; `kind` says which of these it is.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-enum Content {
+enum Content<'a> {
     Segment {
         garbage_at: Option<u64>,
-        batches: Vec<Batch>,
+        batches: Batches<'a>,
     },
     OffsetIndex {
         entries: Vec<IndexEntry>,
@@ -150,32 +153,52 @@ enum Content {
     },
 }
 
-#[derive(Debug, Serialize)]
-struct FileDump {
-    path: String,
-    #[serde(flatten)]
-    content: Content,
-    #[serde(skip)]
-    text: String,
+/// The batches of a segment, read while they are written out.
+#[derive(Debug)]
+struct Batches<'a> {
+    segment: RefCell<Option<Box<DumpedSegment>>>,
+    path: &'a Path,
+    damage: &'a Damage,
 }
 
-#[derive(Debug, Serialize)]
-struct DumpReport {
-    files: Vec<FileDump>,
+impl Serialize for Batches<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        for found in self.segment.borrow_mut().take().into_iter().flatten() {
+            let found = found
+                .map_err(|error| S::Error::custom(format!("{}: {error}", self.path.display())))?;
+            self.damage.look(self.path, &found);
+            list.serialize_element(&batch(&found))?;
+        }
+        list.end()
+    }
 }
 
-impl Report for DumpReport {
-    fn text(&self) -> String {
-        match &*self.files {
-            [file] => file.text.clone(),
-            files => {
-                let blocks = files
-                    .iter()
-                    .map(|file| format!("{}\n{}", file.path, file.text));
-                blocks.collect::<Vec<_>>().join("\n")
-            }
+/// Batches with a wrong checksum, as complaints.
+#[derive(Debug, Default)]
+struct Damage(RefCell<Vec<String>>);
+
+impl Damage {
+    fn look(&self, path: &Path, batch: &DumpedBatch) {
+        if !batch.crc_is_valid {
+            let (offset, position) = (batch.header.base_offset, batch.position);
+            let path = path.display();
+            let complaint = format!("{path}: wrong CRC at offset {offset}, position {position}");
+            self.0.borrow_mut().push(complaint);
         }
     }
+}
+
+#[derive(Debug, Serialize)]
+struct FileDump<'a> {
+    path: String,
+    #[serde(flatten)]
+    content: Content<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct DumpReport<'a> {
+    files: Vec<FileDump<'a>>,
 }
 
 fn bytes(bytes: &Option<Vec<u8>>) -> Option<JsonBytes> {
@@ -184,7 +207,7 @@ fn bytes(bytes: &Option<Vec<u8>>) -> Option<JsonBytes> {
 
 fn record(record: &DumpedRecord) -> Record {
     let headers = record.headers.iter().map(|(key, value)| Header {
-        key: JsonBytes::Text(key.clone()),
+        key: JsonBytes::from(key.as_slice()),
         value: bytes(value),
     });
     Record {
@@ -249,14 +272,15 @@ fn time_index_entry((timestamp_ms, offset): &(i64, Offset)) -> TimeIndexEntry {
     }
 }
 
-fn content(dump: &Dump) -> Content {
+fn content<'a>(dump: Dump, path: &'a Path, damage: &'a Damage) -> Content<'a> {
     match dump {
-        Dump::Segment {
-            batches,
-            garbage_at,
-        } => Content::Segment {
-            garbage_at: *garbage_at,
-            batches: batches.iter().map(batch).collect(),
+        Dump::Segment(segment) => Content::Segment {
+            garbage_at: segment.garbage_at(),
+            batches: Batches {
+                segment: RefCell::new(Some(segment)),
+                path,
+                damage,
+            },
         },
         Dump::OffsetIndex(entries) => Content::OffsetIndex {
             entries: entries.iter().map(index_entry).collect(),
@@ -290,8 +314,7 @@ fn content(dump: &Dump) -> Content {
         },
         Dump::Properties(entries) => {
             let entries = entries
-                .iter()
-                .cloned()
+                .into_iter()
                 .map(|(key, value)| Property { key, value });
             Content::Properties {
                 entries: entries.collect(),
@@ -333,77 +356,97 @@ fn without_unused_room(mut dump: Dump) -> Dump {
 }
 
 pub(crate) fn run(args: &LogDumpArgs) -> Result<(), CommandError> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let failures = dump(args, &mut out)?;
+    out.flush()?;
+    settle(&failures)
+}
+
+/// Writes what the files hold, and returns what is wrong with them. A segment is never in
+/// memory as a whole.
+fn dump(args: &LogDumpArgs, out: &mut dyn Write) -> Result<Vec<String>, CommandError> {
     let records = if args.records {
         Records::Include
     } else {
         Records::Omit
     };
-    let disk = RealDisk;
     let mut failures = Vec::new();
-    let mut files = Vec::new();
+    let mut dumps = Vec::new();
     for path in &args.files {
-        let dump = match dump_file(&disk, path, records) {
-            Ok(dump) => without_unused_room(dump),
-            Err(e) => {
-                failures.push(format!("{}: {e}", path.display()));
-                continue;
-            }
-        };
-        if let Dump::Segment { batches, .. } = &dump {
-            let damaged = batches.iter().filter(|batch| !batch.crc_is_valid);
-            failures.extend(damaged.map(|batch| {
-                let (offset, position) = (batch.header.base_offset, batch.position);
-                format!(
-                    "{}: wrong CRC at offset {offset}, position {position}",
-                    path.display()
-                )
-            }));
+        match dump_file(&RealDisk, path, records) {
+            Ok(dump) => dumps.push((path.as_path(), without_unused_room(dump))),
+            Err(error) => failures.push(format!("{}: {error}", path.display())),
         }
-        let text = to_text(&dump);
-        files.push(FileDump {
-            path: path.display().to_string(),
-            content: content(&dump),
-            text,
-        });
     }
-    if !files.is_empty() {
-        print(&DumpReport { files }, args.format)?;
+    let damage = Damage::default();
+    match args.format {
+        _ if dumps.is_empty() => {}
+        Format::Json => write_json(dumps, &damage, out)?,
+        Format::Text => write_lines(dumps, &damage, out)?,
     }
-    settle(&failures)
+    failures.extend(damage.0.into_inner());
+    Ok(failures)
+}
+
+fn write_json(dumps: Vec<(&Path, Dump)>, damage: &Damage, out: &mut dyn Write) -> io::Result<()> {
+    let files = dumps.into_iter().map(|(path, dump)| FileDump {
+        path: path.display().to_string(),
+        content: content(dump, path, damage),
+    });
+    let report = DumpReport {
+        files: files.collect(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &report)?;
+    writeln!(out)
+}
+
+fn write_lines(dumps: Vec<(&Path, Dump)>, damage: &Damage, out: &mut dyn Write) -> io::Result<()> {
+    let are_many = dumps.len() > 1;
+    for (nth, (path, dump)) in dumps.into_iter().enumerate() {
+        if nth > 0 {
+            writeln!(out)?;
+        }
+        if are_many {
+            writeln!(out, "{}", path.display())?;
+        }
+        write_text(dump, out, &mut |batch| damage.look(path, batch))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use expect_test::expect;
-    use highwater_records::{BatchSpec, RecordBatchBuilder};
+    use highwater_records::{BatchSpec, HeaderView, RecordBatchBuilder};
 
     #[test]
     fn a_segment_is_shown_with_its_records() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("00000000000000000000.log");
         let mut builder = RecordBatchBuilder::new(BatchSpec::default());
-        builder.append(5, Some(b"k"), Some(b"\xff"), &[]).unwrap();
+        let header = |key, value| HeaderView { key, value };
+        let headers = [header(&b"h"[..], Some(&b"v"[..])), header(b"\xff", None)];
+        builder
+            .append(5, Some(b"k"), Some(b"\xff"), &headers)
+            .unwrap();
         let mut bytes = builder.finish().unwrap();
         bytes.extend([0; 10]);
         std::fs::write(&path, &bytes).unwrap();
-        let dump = dump_file(&RealDisk, &path, Records::Include).unwrap();
-        let file = FileDump {
-            path: "a.log".to_owned(),
-            content: content(&dump),
-            text: to_text(&dump),
-        };
+        let (failures, text) = dumped(&[&path], Format::Json);
+        assert!(failures.is_empty());
+        let text = text.replace(path.to_str().unwrap(), "a.log");
         expect![[r#"
             {
               "files": [
                 {
                   "path": "a.log",
                   "kind": "segment",
-                  "garbage_at": 70,
+                  "garbage_at": 77,
                   "batches": [
                     {
                       "position": 0,
-                      "size_bytes": 70,
+                      "size_bytes": 77,
                       "base_offset": 0,
                       "last_offset": 0,
                       "record_count": 1,
@@ -416,7 +459,7 @@ mod tests {
                       "compression": "none",
                       "transactional": false,
                       "control": false,
-                      "crc": 1451344599,
+                      "crc": 661815769,
                       "crc_valid": true,
                       "records": [
                         {
@@ -426,30 +469,76 @@ mod tests {
                           "value": {
                             "base64": "/w=="
                           },
-                          "headers": []
+                          "headers": [
+                            {
+                              "key": "h",
+                              "value": "v"
+                            },
+                            {
+                              "key": {
+                                "base64": "/w=="
+                              },
+                              "value": null
+                            }
+                          ]
                         }
                       ]
                     }
                   ]
                 }
               ]
-            }"#]]
-        .assert_eq(&crate::output::json(&DumpReport { files: vec![file] }));
+            }
+        "#]]
+        .assert_eq(&text);
+    }
+
+    fn dumped(files: &[&Path], format: Format) -> (Vec<String>, String) {
+        let args = LogDumpArgs {
+            files: files.iter().map(|path| path.to_path_buf()).collect(),
+            records: true,
+            format,
+        };
+        let mut out = Vec::new();
+        let failures = dump(&args, &mut out).unwrap();
+        (failures, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_shown_and_complained_about_in_either_format() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("00000000000000000000.log");
+        let mut builder = RecordBatchBuilder::new(BatchSpec::default());
+        builder.append(5, Some(b"k"), None, &[]).unwrap();
+        let mut bytes = builder.finish().unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let epochs = dir.path().join("leader-epoch-checkpoint");
+        std::fs::write(&epochs, "0\n1\n3 7\n").unwrap();
+        for format in [Format::Json, Format::Text] {
+            let (failures, text) = dumped(&[&path, &epochs], format);
+            let complaint = format!("{}: wrong CRC at offset 0, position 0", path.display());
+            assert_eq!(failures, [complaint]);
+            assert!(text.contains("crc_valid\": false") || text.contains("isvalid: false"));
+        }
+        let (_, text) = dumped(&[&path, &epochs], Format::Text);
+        assert!(text.ends_with("leaderEpoch: 3 startOffset: 7\n"), "{text}");
+        let blocks = [path.to_str().unwrap(), epochs.to_str().unwrap()];
+        assert!(
+            blocks
+                .iter()
+                .all(|name| text.contains(&format!("{name}\n")))
+        );
     }
 
     #[test]
     fn the_unused_room_of_an_index_is_not_shown() {
         let offset = Offset;
         let index = Dump::OffsetIndex(vec![(offset(7), 42), (offset(0), 0), (offset(0), 0)]);
-        assert_eq!(
-            without_unused_room(index),
-            Dump::OffsetIndex(vec![(offset(7), 42)])
-        );
+        let left = without_unused_room(index);
+        assert!(matches!(left, Dump::OffsetIndex(left) if left == [(offset(7), 42)]));
         let index = Dump::TimeIndex(vec![(5, offset(7)), (0, offset(0))]);
-        assert_eq!(
-            without_unused_room(index),
-            Dump::TimeIndex(vec![(5, offset(7))])
-        );
+        let left = without_unused_room(index);
+        assert!(matches!(left, Dump::TimeIndex(left) if left == [(5, offset(7))]));
     }
 
     #[test]
