@@ -100,6 +100,19 @@ def node_modules():
     return _once("node", source, ["package*.json"], build) / "node_modules"
 
 
+@cache
+def node_codecs():
+    """The folder below which the codecs of kafkajs are installed."""
+    source = CLIENTS / "node-codecs"
+
+    def build(directory):
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(source / name, directory / name)
+        _run(["npm", "ci", "--no-audit", "--no-fund"], cwd=directory)
+
+    return _once("node-codecs", source, ["package*.json"], build) / "node_modules"
+
+
 def native_node_failure():
     """Why the Confluent client for Node.js cannot be used, or None."""
     failure = node_modules().parent / NATIVE_FAILURE
@@ -109,7 +122,7 @@ def native_node_failure():
 def main():
     """Builds everything and says what failed."""
     failed = 0
-    for name, build in (("go", go_driver), ("java", java_class_path), ("node", node_modules)):
+    for name, build in (("go", go_driver), ("java", java_class_path), ("node", node_modules), ("node-codecs", node_codecs)):
         try:
             build()
             print(f"{name}: ready")

@@ -27,7 +27,7 @@ def _go():
 
 
 def _node():
-    os.environ["NODE_PATH"] = str(build.node_modules())
+    os.environ["NODE_PATH"] = os.pathsep.join(map(str, (build.node_modules(), build.node_codecs())))
     os.environ["KAFKAJS_NO_PARTITIONER_WARNING"] = "1"
     return ["node", str(build.CLIENTS / "node" / "driver.js")]
 
@@ -40,7 +40,7 @@ DRIVERS = [
     Driver("franz-go", _go, codecs=ALL_CODECS),
     Driver("sarama", _go, codecs=ALL_CODECS),
     Driver("segmentio", _go, codecs=ALL_CODECS, idempotent=False, static=False, rebalance_events=False),
-    Driver("kafkajs", _node, codecs=("none", "gzip", "snappy"), static=False),
+    Driver("kafkajs", _node, codecs=ALL_CODECS, static=False),
     Driver("confluent-javascript", _node, codecs=ALL_CODECS, unusable=build.native_node_failure),
 ]
 

@@ -20,9 +20,20 @@ const encode = (data) => (data === null || data === undefined ? null : Buffer.fr
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 if (!confluent) {
-  // kafkajs brings gzip; Snappy is a package of its own, and the ones for LZ4 and Zstandard no longer build.
+  // kafkajs brings gzip and leaves the others to packages; those for LZ4 and Zstandard no longer build.
   const { CompressionTypes, CompressionCodecs } = library;
   CompressionCodecs[CompressionTypes.Snappy] = require('kafkajs-snappy');
+  CompressionCodecs[CompressionTypes.LZ4] = () => {
+    const lz4 = require('lz4-napi');
+    return { compress: (encoder) => lz4.compressFrame(encoder.buffer), decompress: (buffer) => lz4.decompressFrame(buffer) };
+  };
+  CompressionCodecs[CompressionTypes.ZSTD] = () => {
+    const ready = new Promise((resolve) => require('zstd-codec').ZstdCodec.run(resolve)).then((zstd) => new zstd.Simple());
+    return {
+      compress: async (encoder) => Buffer.from((await ready).compress(encoder.buffer, 3)),
+      decompress: async (buffer) => Buffer.from((await ready).decompress(buffer)),
+    };
+  };
 }
 
 function connect() {
