@@ -12,6 +12,7 @@
 
 pub mod consumer_protocol;
 mod notation;
+mod repair;
 mod responses;
 mod schema;
 mod walk;
@@ -136,7 +137,7 @@ pub enum DecodeError {
         /// What is wrong.
         source: ShapeError,
     },
-    /// The codec refused it, for example because a string is not UTF-8.
+    /// The codec refused it.
     #[error("undecodable {} v{api_version}: {source}", crate::api_name(*.api_key))]
     Codec {
         /// The number of the API.
@@ -233,7 +234,8 @@ pub fn measure_request(api_key: i16, api_version: i16, body: &[u8]) -> Result<us
     walk::measure(program, body, REQUEST_ELEMENTS_MAX)
 }
 
-/// Checks the body of a request, then decodes it. Byte fields share the memory of `body`.
+/// Checks the body of a request, then decodes it. Byte fields share the memory of `body`, unless
+/// a string had to be replaced that is not UTF-8.
 ///
 /// What remains behind the last field is dropped, as Kafka drops it.
 pub fn decode_request<M: ServedRequest>(
@@ -252,13 +254,23 @@ pub fn decode_request<M: ServedRequest>(
         api_version,
         source,
     })?;
-    let message = M::decode_checked(body, api_version).map_err(|source| DecodeError::Codec {
+    let decoded = M::decode_checked(&mut body.clone(), api_version);
+    let decoded = decoded.or_else(|source| match replaced(api_key, api_version, body) {
+        Some(replaced) => M::decode_checked(&mut Bytes::from(replaced), api_version),
+        None => Err(source),
+    });
+    let message = decoded.map_err(|source| DecodeError::Codec {
         api_key,
         api_version,
         source,
     })?;
     body.advance(body.len());
     Ok(message)
+}
+
+fn replaced(api_key: i16, api_version: i16, body: &[u8]) -> Option<Vec<u8>> {
+    let program = program(&REQUESTS, api_key, api_version).ok()?;
+    repair::with_replacements(program, body, REQUEST_ELEMENTS_MAX)
 }
 
 /// Checks every declared count and length of a response's body, and returns how many bytes the

@@ -9,21 +9,25 @@ pub(super) fn measure(
     body: &[u8],
     elements_max: usize,
 ) -> Result<usize, ShapeError> {
-    let mut walker = Walker {
-        rest: body,
-        elements_left: elements_max,
-    };
+    let mut walker = Walker::new(body, elements_max);
     walker.run(program)?;
     Ok(body.len() - walker.rest.len())
 }
 
-struct Walker<'a> {
-    rest: &'a [u8],
+pub(super) struct Walker<'a> {
+    pub(super) rest: &'a [u8],
     /// Array elements and tagged fields that may still come, at every depth.
     elements_left: usize,
 }
 
-impl Walker<'_> {
+impl<'a> Walker<'a> {
+    pub(super) fn new(body: &'a [u8], elements_max: usize) -> Self {
+        Self {
+            rest: body,
+            elements_left: elements_max,
+        }
+    }
+
     /// Recursion is as deep as the schema is, whatever the body says.
     fn run(&mut self, program: &Program) -> Result<(), ShapeError> {
         for step in &program.steps {
@@ -150,7 +154,7 @@ impl Walker<'_> {
     }
 
     /// A length or count; null where it is allowed has the length 0.
-    fn length(
+    pub(super) fn length(
         &mut self,
         field: &'static str,
         prefix: Prefix,
@@ -169,7 +173,7 @@ impl Walker<'_> {
         }
     }
 
-    fn varint(&mut self, field: &'static str) -> Result<u32, ShapeError> {
+    pub(super) fn varint(&mut self, field: &'static str) -> Result<u32, ShapeError> {
         let first = self.byte(field)?;
         if first < 0x80 {
             return Ok(u32::from(first));
@@ -188,7 +192,7 @@ impl Walker<'_> {
         Err(ShapeError::Varint { field })
     }
 
-    fn byte(&mut self, field: &'static str) -> Result<u8, ShapeError> {
+    pub(super) fn byte(&mut self, field: &'static str) -> Result<u8, ShapeError> {
         let [byte] = self.take(field)?;
         Ok(byte)
     }
@@ -206,7 +210,7 @@ impl Walker<'_> {
         Ok(*bytes)
     }
 
-    fn skip(&mut self, field: &'static str, bytes: usize) -> Result<(), ShapeError> {
+    pub(super) fn skip(&mut self, field: &'static str, bytes: usize) -> Result<(), ShapeError> {
         let remaining = self.rest.len();
         let Some(rest) = self.rest.get(bytes..) else {
             return Err(ShapeError::Truncated {

@@ -5,6 +5,8 @@ use super::super::notation::{Nullable, Prefix, Program, Step, Tag};
 /// Writes bodies that a schema allows, and remembers where counts and lengths stand.
 pub(super) struct Generator {
     state: u64,
+    /// What strings and bytes are full of.
+    pub(super) filling: u8,
     pub(super) out: Vec<u8>,
     pub(super) prefixes: Vec<(usize, Prefix)>,
 }
@@ -14,14 +16,21 @@ impl Generator {
     pub(super) fn after(out: Vec<u8>) -> Self {
         Self {
             state: 1,
+            filling: b'x',
             out,
             prefixes: Vec::new(),
         }
     }
 
     pub(super) fn body(seed: u64, program: &Program) -> Self {
+        Self::filled(seed, program, b'x')
+    }
+
+    /// The same body with other bytes in its strings and byte fields.
+    pub(super) fn filled(seed: u64, program: &Program, filling: u8) -> Self {
         let mut generator = Self {
             state: seed | 1,
+            filling,
             out: Vec::new(),
             prefixes: Vec::new(),
         };
@@ -95,7 +104,8 @@ impl Generator {
                 } => {
                     let len = self.len(*nullable);
                     self.prefix(*prefix, len);
-                    self.out.extend(std::iter::repeat_n(b'x', len.unwrap_or(0)));
+                    self.out
+                        .extend(std::iter::repeat_n(self.filling, len.unwrap_or(0)));
                 }
                 Step::Array {
                     prefix,
@@ -132,6 +142,7 @@ impl Generator {
         for tag in known {
             let mut value = Generator {
                 state: self.state,
+                filling: self.filling,
                 out: vec![],
                 prefixes: vec![],
             };
