@@ -24,5 +24,5 @@ mod tests;
 
 pub use error::ImportError;
 pub use plan::{ImportPlan, ImportRequest, LeftOut, PlannedPartition, PlannedTopic, plan};
-pub use source_lock::{SourceLocks, lock_source};
+pub use source_lock::{SourceLocks, check_target, lock_source};
 pub use target::{Imported, ImportedLog, carry_out};

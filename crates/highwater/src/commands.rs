@@ -6,6 +6,7 @@ mod config;
 pub(crate) mod consume;
 mod group;
 mod log_dump;
+mod log_import;
 mod produce;
 mod topic;
 
@@ -65,7 +66,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         connect: ConnectArgs,
     },
-    /// Look into files of a data directory.
+    /// Look into files of a data directory, or take over those of Kafka.
     #[command(subcommand, arg_required_else_help = true)]
     Log(LogCommand),
     /// Print completions for a shell.
@@ -84,6 +85,8 @@ pub(crate) enum ClusterCommand {
 pub(crate) enum LogCommand {
     /// Decode a segment, index, snapshot or checkpoint file.
     Dump(log_dump::LogDumpArgs),
+    /// Take over the topics of a data directory that Kafka has left.
+    Import(log_import::LogImportArgs),
 }
 
 /// Runs a command and gives its exit code.
@@ -103,6 +106,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
             connect,
         } => finish(cluster_info::run(connect)),
         Command::Log(LogCommand::Dump(args)) => settled(&log_dump::run(&args)),
+        Command::Log(LogCommand::Import(args)) => settled(&log_import::run(&args)),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -27,6 +27,23 @@ impl Progress {
         Self { bar }
     }
 
+    /// Starts to count bytes, of which there will be so many.
+    pub(crate) fn of_bytes(total: u64) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self {
+                bar: ProgressBar::hidden(),
+            };
+        }
+        let bar = ProgressBar::new(total);
+        let template =
+            "{spinner} {bytes} of {total_bytes}, {bytes_per_sec}, {elapsed}, {eta} to go";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar }
+    }
+
     /// Counts some more.
     pub(crate) fn add(&self, count: u64) {
         self.bar.inc(count);

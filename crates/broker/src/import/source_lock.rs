@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 
@@ -41,4 +41,20 @@ pub fn lock_source(dirs: &[PathBuf]) -> Result<SourceLocks, ImportError> {
         files.push(file);
     }
     Ok(SourceLocks { _files: files })
+}
+
+/// Says early whether a broker runs on the target, without changing anything. The import itself
+/// takes the lock once more, for as long as it writes.
+pub fn check_target(dir: &Path) -> Result<(), ImportError> {
+    let path = dir.join(".lock");
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(ImportError::io(&path)(error)),
+    };
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::AGAIN) => Err(ImportError::TargetInUse(dir.to_path_buf())),
+        Err(error) => Err(ImportError::io(&path)(error.into())),
+    }
 }

@@ -306,7 +306,7 @@ fn warnings(staged: &[Staged]) -> Vec<String> {
         }
         if copied.aborted > 0 {
             warnings.push(format!(
-                "{tp}: {} transactions were aborted; until there are transactions, readers of \
+                "{tp}: aborted transactions: {}; until there are transactions, readers of \
                  committed records see their records, too",
                 copied.aborted
             ));

@@ -335,7 +335,7 @@ fn transactions_that_readers_will_notice_are_warned_of() {
         "{warnings}"
     );
     assert!(
-        warnings.contains("a.b-1: 1 transactions were aborted"),
+        warnings.contains("a.b-1: aborted transactions: 1"),
         "{warnings}"
     );
 }
