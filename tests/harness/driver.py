@@ -46,7 +46,8 @@ class Running:
     def _read(self):
         try:
             for line in self.process.stdout:
-                if line.startswith("{"):
+                # A driver that was killed leaves half a line behind.
+                if line.startswith("{") and line.endswith("\n"):
                     self._lines.put(json.loads(line))
         finally:
             self._lines.put(None)
