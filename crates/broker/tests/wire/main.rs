@@ -11,6 +11,7 @@ mod data_path;
 mod decisions;
 mod directories;
 mod limits;
+mod names;
 mod order;
 mod raw;
 mod versions;
