@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use highwater_protocol::{ErrorCode, StrBytes};
 use highwater_types::{LeaderEpoch, Offset, PartitionIndex, TopicId};
@@ -12,6 +13,9 @@ use parking_lot::Mutex;
 
 /// A session that was used this recently is not evicted for another.
 const EVICTION_MS_MIN: u64 = 120_000;
+/// Partitions that all sessions together cover at most: what clients name costs nothing but
+/// their saying so, and stays in memory. A hundred consumers of 10,000 partitions fit.
+const PARTITIONS_MAX: usize = 1_000_000;
 /// The epoch of a request that wants no session.
 pub(crate) const FINAL_EPOCH: i32 = -1;
 /// The epoch of a request that wants a new session.
@@ -53,8 +57,32 @@ impl Told {
     };
 }
 
+/// How many partitions all sessions cover.
+#[derive(Debug)]
+struct Covered {
+    count: AtomicUsize,
+    max: usize,
+}
+
+impl Covered {
+    fn take(&self) -> bool {
+        let more = |count| (count < self.max).then_some(count + 1);
+        self.count
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .is_ok()
+    }
+
+    fn give(&self, partitions: usize) {
+        self.count.fetch_sub(partitions, Ordering::AcqRel);
+    }
+}
+
+/// There is no room for what a client wants to be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
 /// One session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FetchSession {
     pub(crate) id: i32,
     pub(crate) epoch: i32,
@@ -64,11 +92,18 @@ pub(crate) struct FetchSession {
     /// Where the next answer begins, so that no partition starves behind a busy one.
     first: usize,
     last_used_ms: u64,
+    covered: Arc<Covered>,
+}
+
+impl Drop for FetchSession {
+    fn drop(&mut self) {
+        self.covered.give(self.partitions.len());
+    }
 }
 
 impl FetchSession {
     /// Takes in what the client adds or changes.
-    pub(crate) fn upsert(&mut self, partition: SessionPartition) {
+    pub(crate) fn upsert(&mut self, partition: SessionPartition) -> Result<(), TooMany> {
         let key = (partition.topic.clone(), partition.partition);
         match self
             .positions
@@ -81,11 +116,13 @@ impl FetchSession {
                     ..partition
                 }
             }
+            None if !self.covered.take() => return Err(TooMany),
             None => {
                 self.positions.insert(key, self.partitions.len());
                 self.partitions.push(partition);
             }
         }
+        Ok(())
     }
 
     /// Drops what the client has no more interest in.
@@ -94,6 +131,7 @@ impl FetchSession {
             return;
         };
         self.partitions.swap_remove(at);
+        self.covered.give(1);
         if let Some(moved) = self.partitions.get(at) {
             self.positions
                 .insert((moved.topic.clone(), moved.partition), at);
@@ -141,18 +179,46 @@ struct Sessions {
 pub(crate) struct FetchSessions {
     sessions: Mutex<Sessions>,
     slots: usize,
+    covered: Arc<Covered>,
 }
 
 impl FetchSessions {
     pub(crate) fn new(slots: usize) -> Self {
+        Self::with_room_for(slots, PARTITIONS_MAX)
+    }
+
+    fn with_room_for(slots: usize, partitions_max: usize) -> Self {
         Self {
             sessions: Mutex::new(Sessions::default()),
             slots,
+            covered: Arc::new(Covered {
+                count: AtomicUsize::new(0),
+                max: partitions_max,
+            }),
         }
     }
 
-    /// Opens a session; `None` if all slots are taken by sessions in use.
-    pub(crate) fn open(&self, now_ms: u64, topic_ids: bool) -> Option<Arc<Mutex<FetchSession>>> {
+    /// Opens a session of these partitions; `None` if all slots are taken by sessions in use, or
+    /// there is no room for so many partitions. The client does without one then.
+    pub(crate) fn open(
+        &self,
+        now_ms: u64,
+        topic_ids: bool,
+        partitions: &[SessionPartition],
+    ) -> Option<Arc<Mutex<FetchSession>>> {
+        let mut session = FetchSession {
+            id: 0,
+            epoch: 1,
+            uses_topic_ids: topic_ids,
+            partitions: Vec::new(),
+            positions: HashMap::new(),
+            first: 0,
+            last_used_ms: now_ms,
+            covered: Arc::clone(&self.covered),
+        };
+        for partition in partitions {
+            session.upsert(partition.clone()).ok()?;
+        }
         let mut sessions = self.sessions.lock();
         if sessions.by_id.len() >= self.slots {
             let (id, used) = sessions
@@ -172,13 +238,8 @@ impl FetchSessions {
                 break sessions.next_id;
             }
         };
-        let session = Arc::new(Mutex::new(FetchSession {
-            id,
-            epoch: 1,
-            uses_topic_ids: topic_ids,
-            last_used_ms: now_ms,
-            ..FetchSession::default()
-        }));
+        session.id = id;
+        let session = Arc::new(Mutex::new(session));
         sessions.by_id.insert(id, Arc::clone(&session));
         Some(session)
     }
@@ -246,15 +307,14 @@ mod tests {
     #[test]
     fn a_session_remembers_the_question_and_tells_only_news() {
         let sessions = FetchSessions::new(2);
-        let session = sessions.open(0, false).expect("a free slot");
+        let first: Vec<_> = (0..2).map(|index| partition(index, 0)).collect();
+        let session = sessions.open(0, false, &first).expect("a free slot");
         let id = session.lock().id;
-        for index in 0..3 {
-            session.lock().upsert(partition(index, 0));
-        }
+        assert_eq!(session.lock().upsert(partition(2, 0)), Ok(()));
         session
             .lock()
             .forget(partition(0, 0).topic, PartitionIndex(0));
-        session.lock().upsert(partition(2, 7));
+        assert_eq!(session.lock().upsert(partition(2, 7)), Ok(()));
         let mut asked: Vec<_> = session
             .lock()
             .question()
@@ -285,9 +345,30 @@ mod tests {
     #[test]
     fn a_session_in_use_is_not_evicted() {
         let sessions = FetchSessions::new(1);
-        assert!(sessions.open(0, false).is_some());
-        assert!(sessions.open(EVICTION_MS_MIN - 1, false).is_none());
-        assert!(sessions.open(EVICTION_MS_MIN, false).is_some());
+        assert!(sessions.open(0, false, &[]).is_some());
+        assert!(sessions.open(EVICTION_MS_MIN - 1, false, &[]).is_none());
+        assert!(sessions.open(EVICTION_MS_MIN, false, &[]).is_some());
         assert_eq!(sessions.counts(), (1, 0));
+    }
+
+    #[test]
+    fn sessions_cover_no_more_partitions_than_there_is_room_for() {
+        let sessions = FetchSessions::with_room_for(10, 5);
+        let asked = |count| -> Vec<_> { (0..count).map(|index| partition(index, 0)).collect() };
+        assert!(sessions.open(0, false, &asked(6)).is_none());
+        let three = sessions.open(0, false, &asked(3)).expect("room");
+        assert!(sessions.open(0, false, &asked(3)).is_none());
+        // The same partition twice is one.
+        let twice = [asked(2), asked(2)].concat();
+        assert!(sessions.open(0, false, &twice).is_some());
+        assert_eq!(three.lock().upsert(partition(3, 0)), Err(TooMany));
+        assert_eq!(three.lock().upsert(partition(2, 9)), Ok(()));
+        let gone = partition(0, 0);
+        three.lock().forget(gone.topic, gone.partition);
+        assert_eq!(three.lock().upsert(partition(3, 0)), Ok(()));
+        let id = three.lock().id;
+        drop(three);
+        sessions.close(id);
+        assert!(sessions.open(0, false, &asked(3)).is_some());
     }
 }

@@ -165,14 +165,8 @@ fn plan(call: &Call<'_>, request: &FetchRequest) -> Result<Plan, ErrorCode> {
                 sessions.close(request.session_id);
             }
             let wanted = request.session_epoch == INITIAL_EPOCH && !asked.is_empty();
-            let session = wanted.then(|| sessions.open(now_ms, by_id)).flatten();
-            if let Some(session) = &session {
-                let mut session = session.lock();
-                asked
-                    .iter()
-                    .for_each(|partition| session.upsert(partition.clone()));
-            }
-            (session, false)
+            let session = wanted.then(|| sessions.open(now_ms, by_id, &asked));
+            (session.flatten(), false)
         }
         epoch => (
             Some(sessions.resume(now_ms, request.session_id, epoch, by_id)?),
@@ -182,9 +176,13 @@ fn plan(call: &Call<'_>, request: &FetchRequest) -> Result<Plan, ErrorCode> {
     let questions = match &session {
         Some(session) if incremental => {
             let mut session = session.lock();
-            asked
-                .into_iter()
-                .for_each(|partition| session.upsert(partition));
+            for partition in asked {
+                if session.upsert(partition).is_err() {
+                    // The client names all again, and goes on without a session.
+                    sessions.close(request.session_id);
+                    return Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+                }
+            }
             for topic in &request.forgotten_topics_data {
                 let key = TopicKey {
                     id: TopicId(*topic.topic_id.as_bytes()),
