@@ -10,8 +10,10 @@ from harness.waiting import wait_until
 
 FRAME_LIMIT = 100 << 20
 GROWTH_LIMIT = 2 * FRAME_LIMIT
-# A machine with two cores that runs other things has hiccups of its own.
-LATENCY_FLOOR_SECONDS = 0.25
+# A machine with two cores that runs other things has hiccups of its own. A p99 is looked at again
+# before it counts, and the pause of a disk is no harm.
+ATTEMPTS = 5
+LATENCY_FLOOR_SECONDS = 0.02
 
 
 @pytest.fixture
@@ -46,15 +48,17 @@ def unharmed(broker, target):
     """
     has_memory = hasattr(broker, "rss_bytes")
     p99_seconds(broker.bootstrap, target, 50)
-    normal = p99_seconds(broker.bootstrap, target)
+    normal = max(p99_seconds(broker.bootstrap, target) for _ in range(2))
     if has_memory:
         broker.reset_peak_rss()
         before = broker.rss_bytes()
 
     def check():
-        under_attack = p99_seconds(broker.bootstrap, target)
         allowed = max(2 * normal, LATENCY_FLOOR_SECONDS)
-        assert under_attack <= allowed, f"p99 {under_attack * 1e3:.1f} ms, normally {normal * 1e3:.1f} ms"
+        seen = []
+        while not seen or seen[-1] > allowed and len(seen) < ATTEMPTS:
+            seen.append(p99_seconds(broker.bootstrap, target))
+        assert seen[-1] <= allowed, f"p99 {[f'{s * 1e3:.1f}' for s in seen]} ms, normally {normal * 1e3:.1f} ms"
         assert broker.is_alive()
         if has_memory:
             growth = broker.rss_bytes("VmHWM") - before
