@@ -61,6 +61,8 @@ struct Due {
     flush_ms: u64,
     /// Whether noting what is flushed failed the last time.
     is_noting_broken: bool,
+    /// Whether writing checkpoints failed the last time.
+    are_checkpoints_broken: bool,
 }
 
 impl Background {
@@ -106,6 +108,7 @@ fn run(broker: &Arc<Broker>, stop: &Stop, every: Duration, step: Step) {
         expiry_ms: start_ms + config.producer_state.expiration_check_interval_ms,
         flush_ms: start_ms + 1000,
         is_noting_broken: false,
+        are_checkpoints_broken: false,
     };
     drop(config);
     loop {
@@ -135,7 +138,7 @@ fn note_step(broker: &Arc<Broker>, due: &mut Due, _: &Stop) {
     let now_ms = broker.clock.now().mono_ms;
     let checkpoints_every = config.replication.high_watermark_checkpoint_interval_ms;
     if is_due(&mut due.checkpoints_ms, now_ms, checkpoints_every) {
-        write_checkpoints(broker);
+        write_checkpoints(broker, due);
     }
     if is_due(&mut due.flush_ms, now_ms, 1000) {
         flush_what_waits(broker);
@@ -225,12 +228,18 @@ pub(crate) fn high_watermarks(
         .collect()
 }
 
-fn write_checkpoints(broker: &Broker) {
+fn write_checkpoints(broker: &Broker, due: &mut Due) {
+    let mut failed = false;
     for dir in broker.log_dirs.iter().filter(|dir| !dir.is_offline()) {
         if let Err(error) = dir.write_checkpoints(&high_watermarks(broker, dir)) {
-            tracing::error!(dir = %dir.path().display(), %error, "cannot write checkpoints");
+            failed = true;
+            // A full disk may stay so for hours, and it is tried again every few seconds.
+            if !due.are_checkpoints_broken {
+                tracing::error!(dir = %dir.path().display(), %error, "cannot write checkpoints");
+            }
         }
     }
+    due.are_checkpoints_broken = failed;
 }
 
 /// Topics that are not flushed before they are acknowledged are flushed by age (`flush.ms`).

@@ -159,6 +159,12 @@ impl FaultyDisk {
         self.0.lock().failing_entries = path_contains.map(str::to_owned);
     }
 
+    /// Refuses every new name for want of room, as a directory does that would need a block more
+    /// on a full disk.
+    pub fn set_full_directories(&self, full: bool) {
+        self.0.lock().full_directories = full;
+    }
+
     /// Refuses writes that would make all files together longer than this, until `None`.
     pub fn set_capacity_bytes(&self, capacity_bytes: Option<u64>) {
         self.0.lock().capacity_bytes = capacity_bytes;

@@ -196,6 +196,17 @@ impl LogDir {
         read_or_warn(&*self.disk, &path, checkpoint::parse_partition_metadata)
     }
 
+    /// The topic id of a directory that was begun before. An empty file is no damage there: a
+    /// full disk made it and took no more.
+    pub(crate) fn written_topic_id(&self, tp: &TopicPartition) -> Option<TopicId> {
+        let dir = self.path.join(tp.to_string());
+        let found = self
+            .disk
+            .metadata(&dir.join(checkpoint::PARTITION_METADATA));
+        found.ok().filter(|found| found.len > 0)?;
+        self.read_topic_id(tp)
+    }
+
     /// Makes the directory of a partition; durable when it returns.
     pub fn create_partition(
         self: &Arc<Self>,
@@ -239,7 +250,7 @@ impl LogDir {
         match self.disk.create_dir(&dir) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let known = self.read_topic_id(tp);
+                let known = self.written_topic_id(tp);
                 let list = self
                     .disk
                     .list(&dir)

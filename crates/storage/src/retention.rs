@@ -171,6 +171,12 @@ impl PartitionLog {
                     path: renamed,
                 }),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                // A full disk may have no room for the longer name, and this is what makes room.
+                // Readers hold the file open and can finish.
+                Err(error) if highwater_disk::is_out_of_space(&error) => {
+                    let removed = self.dir.disk.remove(&path);
+                    removed.map_err(|source| StorageError::io(&path, source))?;
+                }
                 Err(source) => return Err(StorageError::io(&path, source)),
             }
         }

@@ -70,6 +70,9 @@ impl Disk for FaultyDisk {
         state.parent_exists(&to)?;
         state.step()?;
         state.may_move(&from)?;
+        if state.full_directories {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         state.seen = move_below(&state.seen, &from, Some(&to));
         state.pending.push(EntryChange {
             removed: Some(from),

@@ -48,6 +48,7 @@ pub(super) struct State {
     pub(super) failing_entries: Option<String>,
     pub(super) failing_reads: Option<String>,
     pub(super) capacity_bytes: Option<u64>,
+    pub(super) full_directories: bool,
     pub(super) short_writes: bool,
     /// Files that were opened so far, and how many of those are open.
     pub(super) opened: u64,

@@ -349,3 +349,63 @@ fn what_cannot_be_removed_is_kept_and_tried_again() {
             .all(|path| !path.to_string_lossy().contains("-delete"))
     );
 }
+
+#[test]
+fn retention_makes_room_on_a_disk_that_has_none_for_another_name() {
+    let disk = FaultyDisk::new();
+    let config = LogConfig {
+        segment_bytes: 200,
+        retention_bytes: Some(1),
+        retention_ms: None,
+        ..LogConfig::default()
+    };
+    let log = create(&open_dir(&disk), config);
+    for round in 0..5 {
+        append(&log, &[&"x".repeat(100)], round);
+    }
+    log.flush().unwrap();
+    let before = disk.files().len();
+    disk.set_full_directories(true);
+    // The lineage of epochs is written under another name, too; it is made again from the log.
+    let done = log.retain(at(10), log.log_end());
+    assert!(
+        matches!(done, Ok(_) | Err(StorageError::OutOfSpace { .. })),
+        "{done:?}"
+    );
+    assert!(!log.log_dir().is_offline());
+    assert!(disk.files().len() < before, "{:?}", disk.files());
+    let segments = disk.files();
+    let segments = segments
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ext| ext == "log"));
+    assert_eq!(
+        segments.count(),
+        log.segment_count(),
+        "nothing is left behind"
+    );
+    assert_eq!(read_all(&log, log.log_start()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_partition_that_a_full_disk_refused_is_made_later_without_a_word_about_damage() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    disk.set_capacity_bytes(Some(0));
+    let tp = highwater_types::TopicPartition::from_dir_name("later-0").unwrap();
+    let id = highwater_types::TopicId([5; 16]);
+    let refused = dir.create_partition(&tp, id, Arc::default()).unwrap_err();
+    assert!(
+        matches!(refused, StorageError::OutOfSpace { .. }),
+        "{refused}"
+    );
+    let metadata = std::path::Path::new("/data/later-0/partition.metadata");
+    assert_eq!(
+        disk.bytes(metadata).as_deref(),
+        Some(&[][..]),
+        "made, and not written"
+    );
+    assert_eq!(dir.written_topic_id(&tp), None);
+    disk.set_capacity_bytes(None);
+    dir.create_partition(&tp, id, Arc::default()).unwrap();
+    assert_eq!(dir.written_topic_id(&tp), Some(id));
+}
