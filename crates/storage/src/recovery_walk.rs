@@ -190,7 +190,11 @@ impl Walker<'_> {
             let found = scanner.header(position, offset_min).map_err(io)?;
             let is_flushed =
                 matches!(found, Found::Batch(header) if header.next_offset() <= self.flushed_end);
-            let found = if is_flushed || matches!(found, Found::End) {
+            let found = if is_flushed {
+                // Only its header was looked at.
+                trusted_from = None;
+                found
+            } else if matches!(found, Found::End) {
                 found
             } else if self.reaches_over_flushed_end(&found, offset_min.max(self.walk.end)) {
                 trusted_from.get_or_insert(position);
@@ -229,6 +233,7 @@ impl Walker<'_> {
                     segment.state.lock().add_damage(damage);
                     self.walk.damaged.push((expected, damage.until));
                     (position, offset_min) = (damage.end, damage.until);
+                    trusted_from = None;
                     self.walk.end = self.walk.end.max(damage.until);
                     self.walk.needs_new_segment = is_last && damage.end == size;
                 }

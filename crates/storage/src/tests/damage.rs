@@ -199,3 +199,32 @@ fn an_end_that_was_flushed_and_is_missing_is_named_and_its_offsets_are_not_used_
     assert_eq!(report.damaged[0].1, Offset(RECORDS));
     assert_eq!(append(&log, &["more"], 5000), Offset(RECORDS));
 }
+
+#[test]
+fn damage_in_front_does_not_let_damage_behind_it_pass_unverified() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let log = create(&dir, LogConfig::default());
+    let mut starts = Vec::new();
+    for nth in 0..8 {
+        starts.push(log.size_bytes() as usize);
+        append(&log, &[&format!("value-{nth}")], 1000 + nth);
+    }
+    log.flush().unwrap();
+    dir.persist_flushed_ends().unwrap();
+    drop((log, dir));
+    let disk = disk.crash(CrashImage::Synced);
+    disk.damage(&segment_file(0), |bytes| {
+        // A length that lies, which the start sees, and a value, which only a checksum shows.
+        bytes[starts[2] + 8] = 0x7f;
+        bytes[starts[6] - 1] ^= 1;
+    });
+    let (log, report) = reopen(&disk, LogConfig::default());
+    assert_eq!(report.damaged, [(Offset(2), Offset(3))]);
+    let (read, gaps) = read_around(&log);
+    let offsets: Vec<i64> = read.iter().map(|(offset, _)| *offset).collect();
+    assert_eq!(
+        (offsets, gaps),
+        (vec![0, 1, 3, 4, 6, 7], vec![(2, 3), (5, 6)])
+    );
+}
