@@ -37,6 +37,9 @@ const RETRY_LOAD_MS: u64 = 5_000;
 /// Shortest time from one loading to the next.
 const RELOAD_MS_MIN: u64 = 1_000;
 
+/// Bytes of one batch, unless a single record has more: what Kafka's topics take by default.
+const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
 /// Where a shard stands.
 enum Phase {
     /// Its log is being read.
@@ -249,22 +252,21 @@ impl Shard {
         self.send_when_durable(state, output.replies);
     }
 
+    /// Appends records in as many batches as they take: a commit of many offsets must not be
+    /// refused for its size, since the machine has decided already and knows no way back.
     fn append(&self, broker: &Arc<Broker>, records: &[Record], now: Now) -> Result<(), ShardError> {
-        let mut builder = RecordBatchBuilder::new(BatchSpec::default());
-        for record in records {
-            builder.append(now.wall_ms, Some(&record.key), record.value.as_deref(), &[])?;
-        }
         let leader_epoch = self
             .partition
             .check_produce(highwater_replication::Acks::All)?;
-        let bytes = builder.finish()?;
-        let header = BatchHeader::parse(&bytes)?;
-        let batch = AppendBatch {
-            header,
-            bytes: &bytes,
-        };
-        self.partition
-            .append(&[batch], leader_epoch, now, AppendOrigin::Coordinator)?;
+        for bytes in batches_of(records, now)? {
+            let header = BatchHeader::parse(&bytes)?;
+            let batch = AppendBatch {
+                header,
+                bytes: &bytes,
+            };
+            self.partition
+                .append(&[batch], leader_epoch, now, AppendOrigin::Coordinator)?;
+        }
         if self.partition.wants_flush() {
             broker.flusher.request(&self.partition);
         }
@@ -328,6 +330,23 @@ impl Shard {
             broker.groups.rearm.notify_one();
         });
     }
+}
+
+fn batches_of(records: &[Record], now: Now) -> Result<Vec<Vec<u8>>, BuildError> {
+    let mut batches = Vec::new();
+    let mut builder = RecordBatchBuilder::new(BatchSpec::default());
+    for record in records {
+        let (key, value) = (Some(&*record.key), record.value.as_deref());
+        let more = RecordBatchBuilder::record_size_bytes_max(key, value, &[]);
+        if !builder.is_empty() && builder.size_bytes() + more > BATCH_BYTES_MAX {
+            let full =
+                std::mem::replace(&mut builder, RecordBatchBuilder::new(BatchSpec::default()));
+            batches.push(full.finish()?);
+        }
+        builder.append(now.wall_ms, key, value, &[])?;
+    }
+    batches.push(builder.finish()?);
+    Ok(batches)
 }
 
 /// A request whose client has gone need not be answered; the machine is told.

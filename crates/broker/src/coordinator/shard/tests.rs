@@ -24,9 +24,15 @@ use crate::metadata_store::MetadataStore;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn broker_on(disk: &FaultyDisk) -> Arc<Broker> {
+    broker_with(disk, "offsets.topic.segment.bytes=104857600")
+}
+
+fn broker_with(disk: &FaultyDisk, setting: &str) -> Arc<Broker> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let clock = Clock::new();
-    let settings = Layers::new().argument("offsets.topic.num.partitions=1");
+    let settings = Layers::new()
+        .argument("offsets.topic.num.partitions=1")
+        .argument(setting);
     let node = settings.finish().unwrap();
     let typed = node.broker().unwrap();
     let id = typed.node_id();
@@ -78,16 +84,25 @@ fn registration(id: BrokerId) -> MetadataRecord {
 }
 
 async fn commit(broker: &Arc<Broker>, offset: i64) -> Result<Reply, ErrorCode> {
-    let partition = CommitPartition {
-        partition: PartitionIndex(0),
+    commit_all(broker, offset, 1).await
+}
+
+/// Commits the same offset, with a long word, for so many partitions.
+async fn commit_all(
+    broker: &Arc<Broker>,
+    offset: i64,
+    partitions: i32,
+) -> Result<Reply, ErrorCode> {
+    let partitions = (0..partitions).map(|index| CommitPartition {
+        partition: PartitionIndex(index),
         offset: Offset(offset),
         leader_epoch: None,
-        metadata: None,
-    };
+        metadata: Some("-".repeat(1000)),
+    });
     let topic = CommitTopic {
         topic: TopicName::new("t").unwrap(),
         topic_id: None,
-        partitions: vec![partition],
+        partitions: partitions.collect(),
     };
     let request = Request::CommitOffsets(CommitOffsetsRequest {
         group_id: GroupId::from("g"),
@@ -182,5 +197,19 @@ async fn a_failed_flush_takes_back_the_answer_and_keeps_the_timers_quiet() {
             Some(ErrorCode::NOT_COORDINATOR)
         );
     }
+    broker.flusher.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_larger_than_a_segment_is_taken_in_parts() {
+    let disk = FaultyDisk::new();
+    let broker = broker_with(&disk, "offsets.topic.segment.bytes=1048576");
+    assert!(commit_all(&broker, 7, 5_000).await.is_ok());
+    assert_eq!(committed(&broker).await, Some(7));
+    let shard = broker.groups.shards().pop().unwrap();
+    let mut machine = GroupShard::new(GroupConfig::default());
+    let records = super::super::load::replay_log(&shard.partition, &mut machine);
+    assert_eq!(records.unwrap(), 5_000);
+    assert_eq!(machine.stats().offsets, 5_000);
     broker.flusher.close();
 }
