@@ -9,7 +9,7 @@ use highwater_metadata::{
 };
 use highwater_protocol::ErrorCode;
 use highwater_replication::ReplicationError;
-use highwater_storage::{AppendError, ReadError};
+use highwater_storage::{AppendError, ReadError, StorageError};
 
 use crate::data::PartitionError;
 use crate::metadata_store::MetadataError;
@@ -20,7 +20,7 @@ pub(crate) fn error_code(error: &PartitionError) -> ErrorCode {
         PartitionError::Replication(error) => replication(error),
         PartitionError::Append(error) => append(error),
         PartitionError::Read(error) => read(error),
-        PartitionError::Storage(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+        PartitionError::Storage(error) => storage(error),
     }
 }
 
@@ -48,7 +48,7 @@ fn append(error: &AppendError) -> ErrorCode {
         AppendError::InvalidTransactionState { .. } => ErrorCode::INVALID_TXN_STATE,
         AppendError::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
         AppendError::OffsetOutOfOrder { .. } => ErrorCode::UNKNOWN_SERVER_ERROR,
-        AppendError::Storage(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+        AppendError::Storage(error) => storage(error),
     }
 }
 
@@ -56,7 +56,16 @@ fn read(error: &ReadError) -> ErrorCode {
     match error {
         ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
         ReadError::Corrupt { .. } => ErrorCode::CORRUPT_MESSAGE,
-        ReadError::Storage(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+        ReadError::Storage(error) => storage(error),
+    }
+}
+
+/// A log that was deleted under a request is no fault of the disk: the client shall look where
+/// the partition is now.
+fn storage(error: &StorageError) -> ErrorCode {
+    match error {
+        StorageError::Deleted(_) => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        _ => ErrorCode::KAFKA_STORAGE_ERROR,
     }
 }
 
@@ -201,5 +210,28 @@ pub(crate) fn outcomes<E: Display>(
             tracing::error!(what, %error, "the metadata could not be changed");
             vec![(ErrorCode::KAFKA_STORAGE_ERROR, None); asked]
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use highwater_types::{PartitionIndex, TopicName, TopicPartition};
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_was_deleted_is_no_failed_disk() {
+        let name = TopicPartition::new(TopicName::new("t").unwrap(), PartitionIndex(0));
+        let deleted = || StorageError::Deleted(name.clone());
+        let errors: [PartitionError; 3] = [
+            deleted().into(),
+            AppendError::from(deleted()).into(),
+            ReadError::from(deleted()).into(),
+        ];
+        for error in errors {
+            assert_eq!(error_code(&error), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        let closed = StorageError::Closed(name);
+        assert_eq!(error_code(&closed.into()), ErrorCode::KAFKA_STORAGE_ERROR);
     }
 }
