@@ -180,7 +180,8 @@ impl Walker<'_> {
         let path = paths::segment_file(self.place.dir, segment.base, paths::LOG);
         let io = |source| StorageError::io(&path, source);
         let size = segment.size();
-        let mut scanner = Scanner::new(segment.file(self.place)?, size);
+        let limit = next_base.unwrap_or(Offset(i64::MAX));
+        let mut scanner = Scanner::new(segment.file(self.place)?, size).below(limit);
         let mut index = ActiveIndex::new(segment.base, self.config.index_interval_bytes);
         let mut position = self.continue_index(segment, &mut scanner, &mut index, start)?;
         let mut offset_min = segment.base;

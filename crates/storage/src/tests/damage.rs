@@ -228,3 +228,23 @@ fn damage_in_front_does_not_let_damage_behind_it_pass_unverified() {
         (vec![0, 1, 3, 4, 6, 7], vec![(2, 3), (5, 6)])
     );
 }
+
+#[test]
+fn an_offset_beyond_the_next_segment_is_damage_and_not_the_end_of_the_log() {
+    let disk = FaultyDisk::new();
+    let log = create(&open_dir(&disk), LogConfig::default());
+    let mut last = 0;
+    for nth in 0..8 {
+        last = log.size_bytes() as usize;
+        append(&log, &[&format!("value-{nth}")], 1000 + nth);
+    }
+    log.roll(at(0)).unwrap();
+    append(&log, &["value-8"], 1008);
+    // Nothing was flushed, and only the process dies.
+    drop(log);
+    let disk = disk.crash(CrashImage::All);
+    disk.damage(&segment_file(0), |bytes| bytes[last + 4] = 0x79);
+    let (log, report) = reopen(&disk, LogConfig::default());
+    assert_eq!(log.log_end(), Offset(7), "{report:?}");
+    assert_eq!(read_all(&log, Offset(0)).unwrap().len(), 7);
+}

@@ -367,11 +367,8 @@ fn retention_makes_room_on_a_disk_that_has_none_for_another_name() {
     let before = disk.files().len();
     disk.set_full_directories(true);
     // The lineage of epochs is written under another name, too; it is made again from the log.
-    let done = log.retain(at(10), log.log_end());
-    assert!(
-        matches!(done, Ok(_) | Err(StorageError::OutOfSpace { .. })),
-        "{done:?}"
-    );
+    let done = log.retain(at(10), log.log_end()).unwrap();
+    assert!(done.segments_deleted > 0);
     assert!(!log.log_dir().is_offline());
     assert!(disk.files().len() < before, "{:?}", disk.files());
     let segments = disk.files();
