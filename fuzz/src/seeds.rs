@@ -85,3 +85,12 @@ fn built(codec: u8) -> Option<Vec<u8>> {
     }
     builder.finish().ok()
 }
+
+/// Bytes written as hexadecimal digits.
+pub(crate) fn hex(digits: &str) -> Vec<u8> {
+    let pairs = digits.as_bytes().chunks(2);
+    let pairs = pairs.filter_map(|pair| std::str::from_utf8(pair).ok());
+    pairs
+        .filter_map(|pair| u8::from_str_radix(pair, 16).ok())
+        .collect()
+}

@@ -1,0 +1,5 @@
+//! The `files` target under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| highwater_fuzz::files::run(data));

@@ -1,0 +1,5 @@
+//! The `metadata` target under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| highwater_fuzz::metadata::run(data));
