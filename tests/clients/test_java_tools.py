@@ -88,7 +88,7 @@ def test_dump_log_segments_reads_segments_indexes_and_snapshots(own_broker, topi
     segments = sorted(folder.glob("*.log"))
     assert len(segments) >= 2, "the topic did not roll"
     if end != "stop":
-        # The active segment and its indexes are sized ahead, and cut to their length only at a clean stop.
+        # The indexes of the active segment are sized ahead, and cut to their length only at a clean stop.
         segments.pop()
 
     offsets = []

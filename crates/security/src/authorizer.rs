@@ -21,8 +21,8 @@ impl Verdict {
 
 /// Decides whether the sender of a request may do what it asks.
 ///
-/// Called on every request from any thread, so an implementation answers from memory and
-/// without waiting.
+/// Called from any thread while a request waits, so an implementation answers from memory and
+/// without waiting. Not every handler asks yet; one that does not allows everything.
 pub trait Authorizer: Send + Sync {
     /// Decides about one operation on one resource.
     fn authorize(
