@@ -190,6 +190,11 @@ impl FaultyDisk {
         self.0.lock().reads
     }
 
+    /// How many bytes were read so far.
+    pub fn read_bytes(&self) -> u64 {
+        self.0.lock().read_bytes
+    }
+
     /// How many maps live.
     pub fn live_maps(&self) -> usize {
         self.0.lock().maps.len()

@@ -273,12 +273,13 @@ fn measure_open(dir: &Path) {
             });
         }
         drop((logs, logs_dir));
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), cpu_seconds());
         let logs_dir = open_dir(&data);
         let logs = open_all(&logs_dir, 2);
         println!(
-            "10 GB in 12 logs of {value_bytes} byte batches: opened in {:?}",
-            start.elapsed()
+            "10 GB in 12 logs of {value_bytes} byte batches: opened in {:?}, {:.2} CPU s",
+            start.elapsed(),
+            cpu_seconds() - cpu
         );
         let start = Instant::now();
         for log in &logs {

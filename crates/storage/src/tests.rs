@@ -7,4 +7,5 @@ mod damage;
 mod faults;
 mod indexes;
 mod oddities;
+mod recovery_cost;
 mod support;

@@ -63,6 +63,7 @@ impl File for FaultyFile {
         let from = (position as usize).min(seen.len());
         let len = buffer.len().min(seen.len() - from);
         buffer[..len].copy_from_slice(&seen[from..from + len]);
+        state.read_bytes += len as u64;
         Ok(len)
     }
 

@@ -53,8 +53,9 @@ pub(super) struct State {
     /// Files that were opened so far, and how many of those are open.
     pub(super) opened: u64,
     pub(super) open: u64,
-    /// Reads so far.
+    /// Reads so far, and their bytes.
     pub(super) reads: u64,
+    pub(super) read_bytes: u64,
     /// Files and lengths of the maps that live, and how often one lost bytes.
     pub(super) maps: Vec<(Inode, usize)>,
     pub(super) maps_cut: u64,
