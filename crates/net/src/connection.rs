@@ -1,11 +1,10 @@
 //! One connection as one future: read, call, await, write, in the order of requests.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
@@ -14,7 +13,7 @@ use tokio::net::TcpStream;
 use crate::inbound::{Inbound, InboundError, Progress, Reader};
 use crate::outbound::Writer;
 use crate::registry::{Order, Registry, Shared};
-use crate::{Answer, NetConfig, Reply, Service};
+use crate::{Answer, NetConfig, Reply, Response, Service};
 
 /// Frames handled before the thread is offered to other connections.
 const FRAMES_PER_TURN: usize = 32;
@@ -40,6 +39,41 @@ enum Collected {
     End,
 }
 
+/// An answer, or when there will be one.
+enum Due {
+    Ready(Option<Response>),
+    Later(Answer),
+    /// The flag says that what was begun aside is done.
+    Aside(Answer, Arc<AtomicBool>),
+}
+
+/// One answer in its place behind others.
+struct InPlace {
+    due: Due,
+    /// Bytes of all answers of the connection that are ready and stand behind one that is not.
+    ready_bytes: Arc<AtomicUsize>,
+}
+
+impl Future for InPlace {
+    type Output = Option<Response>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Response>> {
+        let this = self.get_mut();
+        let (answer, done) = match &mut this.due {
+            Due::Ready(response) => return Poll::Ready(response.take()),
+            Due::Later(answer) => (answer, None),
+            Due::Aside(answer, done) => (answer, Some(done)),
+        };
+        let response = ready!(answer.as_mut().poll(cx));
+        let bytes = response.as_ref().map_or(0, Response::len);
+        this.ready_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(done) = done {
+            done.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(response)
+    }
+}
+
 /// A connection and all that it has in flight.
 pub(crate) struct Connection<S: Service> {
     pub(crate) stream: TcpStream,
@@ -51,10 +85,9 @@ pub(crate) struct Connection<S: Service> {
     reader: Reader,
     progress: Progress,
     writer: Writer,
-    pending: FuturesOrdered<Answer>,
-    /// Bytes of each pending answer that is ready and stands behind one that is not.
-    ready_behind: VecDeque<usize>,
-    ready_behind_bytes: usize,
+    /// Polled by this task alone, so what its futures share with it needs no order in memory.
+    pending: FuturesOrdered<InPlace>,
+    ready_bytes: Arc<AtomicUsize>,
     /// Whether what was begun aside is done; its answer may still stand behind others.
     aside_done: Option<Arc<AtomicBool>>,
     in_flight_max: usize,
@@ -81,8 +114,7 @@ impl<S: Service> Connection<S> {
             progress: Progress::default(),
             writer: Writer::default(),
             pending: FuturesOrdered::new(),
-            ready_behind: VecDeque::new(),
-            ready_behind_bytes: 0,
+            ready_bytes: Arc::default(),
             aside_done: None,
             in_flight_max: config.in_flight_max,
             reading: true,
@@ -96,36 +128,33 @@ impl<S: Service> Connection<S> {
             Reply::Close => return false,
             Reply::Now(response) if self.pending.is_empty() => self.writer.push(response),
             Reply::Now(response) => {
-                let bytes = response.len();
-                self.await_answer(Box::pin(std::future::ready(Some(response))), bytes);
+                self.ready_bytes
+                    .fetch_add(response.len(), Ordering::Relaxed);
+                self.put_in_place(Due::Ready(Some(response)));
             }
-            Reply::Later(answer) => self.await_answer(answer, 0),
+            Reply::Later(answer) => self.put_in_place(Due::Later(answer)),
             Reply::Aside(answer) => {
                 let done = Arc::new(AtomicBool::new(false));
                 self.aside_done = Some(Arc::clone(&done));
-                let answer = async move {
-                    let response = answer.await;
-                    // Polled by the task of this connection, like whoever reads it.
-                    done.store(true, Ordering::Relaxed);
-                    response
-                };
-                self.await_answer(Box::pin(answer), 0);
+                self.put_in_place(Due::Aside(answer, done));
             }
         }
         true
     }
 
-    fn await_answer(&mut self, answer: Answer, ready_bytes: usize) {
-        self.pending.push_back(answer);
-        self.ready_behind.push_back(ready_bytes);
-        self.ready_behind_bytes += ready_bytes;
+    fn put_in_place(&mut self, due: Due) {
+        self.pending.push_back(InPlace {
+            due,
+            ready_bytes: Arc::clone(&self.ready_bytes),
+        });
     }
 
     fn collect_answers(&mut self, cx: &mut Context<'_>) -> Collected {
         while self.writer.queued_bytes() < QUEUED_OUTPUT_BYTES_MAX {
             match self.pending.poll_next_unpin(cx) {
                 Poll::Ready(Some(Some(response))) => {
-                    self.ready_behind_bytes -= self.ready_behind.pop_front().unwrap_or(0);
+                    self.ready_bytes
+                        .fetch_sub(response.len(), Ordering::Relaxed);
                     self.writer.push(response);
                 }
                 Poll::Ready(Some(None)) => return Collected::End,
@@ -145,7 +174,8 @@ impl<S: Service> Connection<S> {
         self.reading
             && !self.is_held_up()
             && self.pending.len() < self.in_flight_max
-            && self.writer.queued_bytes() + self.ready_behind_bytes < QUEUED_OUTPUT_BYTES_MAX
+            && self.writer.queued_bytes() + self.ready_bytes.load(Ordering::Relaxed)
+                < QUEUED_OUTPUT_BYTES_MAX
     }
 
     fn read_requests(&mut self, cx: &mut Context<'_>, now_ms: u64) -> Turn {

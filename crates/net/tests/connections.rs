@@ -208,6 +208,30 @@ async fn what_is_ready_behind_a_parked_request_is_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_became_ready_behind_a_parked_request_is_bounded() {
+    let server = Server::start(NetConfig::default()).await;
+    let mut peer = server.connect().await;
+    peer.send(&["lz"]).await;
+    peer.send(&["La3000000"; 3]).await;
+    server.toy.called(4).await;
+    // Made when they were released, they fill what may be queued, though none was sent.
+    server.toy.release(b'a');
+    give_time(&server).await;
+    peer.send(&["n1"; 10]).await;
+    give_time(&server).await;
+    let calls = *server.toy.calls.borrow() - 400;
+    assert_eq!(calls, 4, "requests were taken although there is no room");
+    server.toy.release(b'z');
+    assert_eq!(peer.receive_text().await, "lz");
+    for _ in 0..3 {
+        assert_eq!(peer.receive().await.len(), 3_000_000);
+    }
+    for _ in 0..10 {
+        assert_eq!(peer.receive_text().await, "n1");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_are_sent_between_bytes() {
     let server = Server::start(NetConfig::default()).await;
     let mut file = tempfile::tempfile().expect("a file");
