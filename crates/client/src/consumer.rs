@@ -408,12 +408,17 @@ impl Consumer {
                 Err(refusal) if refusal.code == ErrorCode::OFFSET_OUT_OF_RANGE => {
                     lost.push(fetched.partition);
                 }
-                Err(refusal) if refusal.code.is_retriable() => {
+                // Damage on a disk stays: whoever waited for it to pass would wait for ever.
+                Err(refusal)
+                    if refusal.code.is_retriable()
+                        && refusal.code != ErrorCode::CORRUPT_MESSAGE =>
+                {
                     self.client.forget_topic(&fetched.partition.topic);
                     back_off(position, &self.client);
                 }
                 Err(refusal) => {
-                    let what = format!("fetch of {}", fetched.partition);
+                    let (partition, offset) = (&fetched.partition, position.next);
+                    let what = format!("fetch of {partition} at offset {offset}");
                     return Err(ClientError::refused(what, refusal));
                 }
             }
