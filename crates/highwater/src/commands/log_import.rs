@@ -228,7 +228,9 @@ impl Report for ImportReport {
         if self.imported {
             let (directory, node_id) = (&target.directory, target.node_id);
             text.push_str(&format!(
-                "\nStart with: highwater broker --set log.dirs={directory} --set node.id={node_id}\n"
+                "\nBefore the start, take over what Kafka's server.properties says, retention first: it is \
+                 not in the data.\nStart with: highwater broker --config server.properties --set \
+                 log.dirs={directory} --set node.id={node_id}\n"
             ));
         }
         text
@@ -323,7 +325,8 @@ mod tests {
                 To be noted:
                   orders-1: aborted transactions: 1
 
-                Start with: highwater broker --set log.dirs=/data --set node.id=1
+                Before the start, take over what Kafka's server.properties says, retention first: it is not in the data.
+                Start with: highwater broker --config server.properties --set log.dirs=/data --set node.id=1
             "#]],
             &expect_test::expect![[r#"
                 {
