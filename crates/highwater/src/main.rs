@@ -18,6 +18,11 @@ use clap::Parser;
 
 use commands::{Command, run};
 
+/// Requests are freed on other threads than they were allocated on, which glibc's allocator is
+/// slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A broker that speaks the Kafka protocol, and commands for any cluster that does.
 #[derive(Debug, Parser)]
 #[command(name = "highwater", version, about, arg_required_else_help = true)]
