@@ -116,6 +116,7 @@ pub struct RunningBroker {
     server: Arc<ServerHandle>,
     background: Background,
     timers: tokio::task::JoinHandle<()>,
+    announcer: tokio::task::JoinHandle<()>,
     budget: Arc<Budget>,
     report: Arc<StartReport>,
 }
@@ -155,6 +156,7 @@ impl RunningBroker {
             source,
         })?;
         let timers = tokio::spawn(GroupCoordinator::run_timers(Arc::clone(&broker)));
+        let announcer = tokio::spawn(Arc::clone(&broker.flusher).announce());
         let config = broker.config();
         let budget = Budget::new(config.request_budget_bytes());
         let service = Arc::new(BrokerService(Arc::clone(&broker)));
@@ -173,6 +175,7 @@ impl RunningBroker {
                 server,
                 background,
                 timers,
+                announcer,
                 budget,
                 report: Arc::new(report.clone()),
             },
@@ -206,6 +209,7 @@ impl RunningBroker {
             );
         }
         self.timers.abort();
+        self.announcer.abort();
         let _ = self.timers.await;
         let (broker, background) = (self.broker, self.background);
         let closed = tokio::task::spawn_blocking(move || {

@@ -8,7 +8,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use highwater_disk::{File, OpenMode};
+use highwater_disk::OpenMode;
 use highwater_records::{BatchHeader, EndTxnMarker, HEADER_LEN, TimestampType};
 use highwater_types::{LeaderEpoch, Now, Offset};
 

@@ -2,19 +2,21 @@
 //!
 //! An fsync costs latency, not throughput, if many are in flight. A partition that has
 //! something to flush is queued once; the thread that takes it flushes everything that was
-//! appended until then, and queues it again if more has come meanwhile. Nothing lingers when
-//! idle, and no lock is held during an fsync.
+//! appended until then, and stays with it as long as more comes (`group_commit.rs` decides),
+//! unless other partitions wait. Nothing lingers when idle, and no lock is held during an fsync.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use highwater_protocol::ErrorCode;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::data::Partition;
+use crate::data::announcer::Announcer;
+use crate::data::group_commit::{Asked, GroupCommit, Next};
 use crate::metrics::{Durations, DurationsSnapshot};
 
 /// Flushes in flight at most, over all partitions.
@@ -22,44 +24,41 @@ const THREADS_MAX: usize = 64;
 /// A thread that finds nothing to do for this long ends.
 const IDLE: Duration = Duration::from_secs(5);
 
-const IDLE_STATE: u8 = 0;
-const QUEUED: u8 = 1;
-const RUNNING: u8 = 2;
-const RUNNING_AGAIN: u8 = 3;
-
 /// Where one partition stands with its flushes.
 #[derive(Debug, Default)]
-pub(crate) struct FlushState(AtomicU8);
+pub(crate) struct FlushState {
+    commit: Mutex<GroupCommit>,
+    gathered: Condvar,
+}
 
 impl FlushState {
     /// Asks for a flush; true if the caller must put the partition into the queue.
     fn request(&self) -> bool {
-        let step = |state| match state {
-            IDLE_STATE => Some(QUEUED),
-            RUNNING => Some(RUNNING_AGAIN),
-            _ => None,
-        };
-        self.0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, step)
-            == Ok(IDLE_STATE)
+        let asked = self.commit.lock().request();
+        if asked == Asked::Wake {
+            self.gathered.notify_one();
+        }
+        asked == Asked::Enqueue
     }
 
     fn start(&self) {
-        self.0.store(RUNNING, Ordering::Release);
+        self.commit.lock().start();
     }
 
-    /// Ends a flush; true if another was asked for meanwhile, which is then queued.
-    fn finish(&self) -> bool {
-        let step = |state| {
-            Some(if state == RUNNING_AGAIN {
-                QUEUED
-            } else {
-                IDLE_STATE
-            })
+    /// Ends a flush, waits for company if that pays, and says how to go on.
+    fn finish(&self, took: Duration, pressed: bool) -> Next {
+        let mut commit = self.commit.lock();
+        let next = commit.finish(took, pressed);
+        let Next::Gather(time) = next else {
+            return next;
         };
-        self.0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, step)
-            == Ok(RUNNING_AGAIN)
+        let until = Instant::now() + time;
+        while !commit.is_complete() {
+            if self.gathered.wait_until(&mut commit, until).timed_out() {
+                break;
+            }
+        }
+        commit.gathered()
     }
 }
 
@@ -77,7 +76,10 @@ pub(crate) struct Flusher {
     queue: Mutex<Queue>,
     work: Condvar,
     ended: Condvar,
+    /// Length of the queue, for those who do not hold its lock.
+    queued: AtomicUsize,
     durations: Durations,
+    announcer: Arc<Announcer>,
 }
 
 impl Flusher {
@@ -92,6 +94,7 @@ impl Flusher {
         }
         let mut queue = self.queue.lock();
         queue.partitions.push_back(Arc::clone(partition));
+        self.note_queued(&queue);
         if queue.idle_threads > 0 {
             self.work.notify_one();
         }
@@ -117,9 +120,15 @@ impl Flusher {
         if queue.threads == 0
             && let Some(partition) = queue.partitions.pop_front()
         {
+            self.note_queued(queue);
             // Nobody else would ever do it.
             MutexGuard::unlocked(queue, || self.flush(partition));
         }
+    }
+
+    /// Tells those who wait, from within the runtime; without this task the flush threads do it.
+    pub(crate) async fn announce(self: Arc<Self>) {
+        Arc::clone(&self.announcer).run().await;
     }
 
     /// How long flushes have taken.
@@ -129,7 +138,7 @@ impl Flusher {
 
     /// How many partitions wait for a thread.
     pub(crate) fn queued(&self) -> usize {
-        self.queue.lock().partitions.len()
+        self.queued.load(Ordering::Relaxed)
     }
 
     fn run(&self) {
@@ -139,25 +148,43 @@ impl Flusher {
     }
 
     fn flush(&self, partition: Arc<Partition>) {
-        partition.flush_state().start();
-        let started = Instant::now();
-        let flushed = catch_unwind(AssertUnwindSafe(|| {
-            partition.flush(|| self.durations.observe(started.elapsed()));
-        }));
-        if flushed.is_err() {
-            // Whether anything is on disk is not known, so nothing there may count any more.
-            partition.log.log_dir().take_offline("a flush panicked");
-            partition.fail(ErrorCode::KAFKA_STORAGE_ERROR);
+        loop {
+            partition.flush_state().start();
+            let started = Instant::now();
+            let flushed = catch_unwind(AssertUnwindSafe(|| partition.flush()));
+            let took = started.elapsed();
+            self.durations.observe(took);
+            match flushed {
+                Ok(Some(offset)) => self.announcer.announce(&partition, offset),
+                Ok(None) => {}
+                Err(_) => {
+                    // Whether anything is on disk is not known, so nothing there may count.
+                    partition.log.log_dir().take_offline("a flush panicked");
+                    partition.fail(ErrorCode::KAFKA_STORAGE_ERROR);
+                }
+            }
+            match partition.flush_state().finish(took, self.queued() > 0) {
+                Next::Flush | Next::Gather(_) => {}
+                Next::Enqueue => {
+                    let mut queue = self.queue.lock();
+                    queue.partitions.push_back(partition);
+                    self.note_queued(&queue);
+                    return;
+                }
+                Next::Release => return,
+            }
         }
-        if partition.flush_state().finish() {
-            self.queue.lock().partitions.push_back(partition);
-        }
+    }
+
+    fn note_queued(&self, queue: &Queue) {
+        self.queued.store(queue.partitions.len(), Ordering::Relaxed);
     }
 
     fn next(&self) -> Option<Arc<Partition>> {
         let mut queue = self.queue.lock();
         loop {
             if let Some(partition) = queue.partitions.pop_front() {
+                self.note_queued(&queue);
                 return Some(partition);
             }
             if queue.closed {

@@ -252,7 +252,7 @@ impl Partition {
     }
 
     /// The high watermark has moved: readers see it before anybody is woken.
-    fn announce(&self, moved: Option<Offset>) {
+    pub(crate) fn announce(&self, moved: Option<Offset>) {
         if let Some(offset) = moved {
             self.high_watermark
                 .fetch_max(offset.get(), Ordering::AcqRel);
@@ -324,16 +324,11 @@ impl Partition {
         self.watchers.wake_all();
     }
 
-    /// Flushes what has been appended until now; called by flush threads only. `synced` hears
-    /// of the end of the fsync before anybody who waited for it does.
-    pub(crate) fn flush(&self, synced: impl FnOnce()) {
-        let flushed = self.log.flush();
-        synced();
-        match flushed {
-            Ok(end) => {
-                let moved = self.replica.lock().flushed(end);
-                self.announce(moved);
-            }
+    /// Flushes what has been appended until now; called by flush threads only. Returns the high
+    /// watermark if it has moved, for the caller to announce.
+    pub(crate) fn flush(&self) -> Option<Offset> {
+        match self.log.flush() {
+            Ok(end) => return self.replica.lock().flushed(end),
             Err(_) if self.deleted.load(Ordering::Acquire) => {
                 self.fail(ErrorCode::NOT_LEADER_OR_FOLLOWER);
             }
@@ -346,6 +341,7 @@ impl Partition {
                 self.fail(ErrorCode::KAFKA_STORAGE_ERROR);
             }
         }
+        None
     }
 
     /// Nobody who waits here will get what they wait for.

@@ -115,19 +115,23 @@ impl AckQueue {
     /// The high watermark has come to `offset`.
     pub(crate) fn reached(&self, offset: Offset) {
         let mut queue = self.0.lock();
-        while queue.front().is_some_and(|ack| ack.needed <= offset) {
-            if let Some(ack) = queue.pop_front() {
-                ack.wait.done();
-            }
+        let reached = queue.iter().take_while(|ack| ack.needed <= offset).count();
+        if reached == 0 {
+            return;
         }
-        if queue.is_empty() && queue.capacity() > 64 {
-            *queue = VecDeque::new();
+        // Waking may take long, and those who come next shall not wait for it.
+        let behind = queue.split_off(reached);
+        let reached = std::mem::replace(&mut *queue, behind);
+        drop(queue);
+        for ack in reached {
+            ack.wait.done();
         }
     }
 
     /// Nothing that waits here will come.
     pub(crate) fn fail_all(&self, error: ErrorCode) {
-        for ack in std::mem::take(&mut *self.0.lock()) {
+        let all = std::mem::take(&mut *self.0.lock());
+        for ack in all {
             ack.wait.fail(ack.slot, error);
         }
     }

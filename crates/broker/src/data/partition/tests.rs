@@ -91,7 +91,7 @@ fn a_consumer_before_the_flush_finds_nothing_and_keeps_its_place() {
         assert_eq!(read(&partition, offset), Ok(0), "offset {offset}");
     }
     assert_eq!(read(&partition, 4), Err(ErrorCode::OFFSET_OUT_OF_RANGE));
-    partition.flush(|| {});
+    partition.announce(partition.flush());
     assert!(read(&partition, 2).unwrap() > 0);
     assert_eq!(read(&partition, 3), Ok(0));
     assert_eq!(read(&partition, 4), Err(ErrorCode::OFFSET_OUT_OF_RANGE));
@@ -104,7 +104,7 @@ fn an_acknowledgement_comes_with_the_flush_whatever_comes_first() {
     let first = wait(&partition, append(&partition).unwrap());
     assert!(!first.is_done());
     let end = append(&partition).unwrap();
-    partition.flush(|| {});
+    partition.announce(partition.flush());
     assert!(first.is_done() && first.failures().is_empty());
     let late = wait(&partition, end);
     assert!(late.is_done() && late.failures().is_empty());
@@ -123,7 +123,7 @@ fn who_waits_for_a_deleted_partition_is_told_even_when_late() {
         assert_eq!(wait.failures(), [(0, ErrorCode::NOT_LEADER_OR_FOLLOWER)]);
     }
     partition.log.delete(now()).unwrap();
-    partition.flush(|| {});
+    partition.announce(partition.flush());
     assert!(!dir.is_offline(), "a flush of what is deleted is no fault");
 }
 
@@ -136,7 +136,7 @@ fn a_failed_sync_ends_all_that_waits_on_its_directory() {
     let early = wait(&partition, end);
     let other_end = append(&other).unwrap();
     disk.fail_syncs_of(Some("t-0"));
-    partition.flush(|| {});
+    partition.announce(partition.flush());
     disk.fail_syncs_of(None);
     assert!(dir.is_offline());
     for wait in [early, wait(&partition, end), wait(&other, other_end)] {
@@ -154,7 +154,7 @@ fn a_full_disk_refuses_records_serves_reads_and_takes_records_again() {
     let dir = open_dir(&disk);
     let partition = lead(&dir, "t-0");
     append(&partition).unwrap();
-    partition.flush(|| {});
+    partition.announce(partition.flush());
     disk.set_capacity_bytes(Some(0));
     let refused = append(&partition).map_err(|error| error_code(&error));
     assert_eq!(refused, Err(ErrorCode::KAFKA_STORAGE_ERROR));
@@ -162,14 +162,37 @@ fn a_full_disk_refuses_records_serves_reads_and_takes_records_again() {
     disk.set_capacity_bytes(None);
     let end = append(&partition).unwrap();
     assert_eq!(end, Offset(2));
-    partition.flush(|| {});
+    partition.announce(partition.flush());
     assert_eq!(partition.high_watermark(), end);
 }
 
 #[test]
 fn every_append_of_many_threads_is_acknowledged() {
-    let dir = open_dir(&FaultyDisk::new());
+    append_from_many_threads(&Flusher::new());
+}
+
+#[test]
+fn it_is_so_too_when_a_task_tells_those_who_wait_and_when_that_task_ends() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
     let flusher = Flusher::new();
+    let task = runtime.spawn(Arc::clone(&flusher).announce());
+    append_from_many_threads(&flusher);
+    let flusher = Flusher::new();
+    let again = runtime.spawn(Arc::clone(&flusher).announce());
+    std::thread::scope(|scope| {
+        scope.spawn(|| append_from_many_threads(&flusher));
+        scope.spawn(|| {
+            while flusher.durations().classes.iter().sum::<u64>() < 100 {
+                std::thread::yield_now();
+            }
+            again.abort();
+        });
+    });
+    task.abort();
+}
+
+fn append_from_many_threads(flusher: &Arc<Flusher>) {
+    let dir = open_dir(&FaultyDisk::new());
     let partitions: Vec<_> = (0..100).map(|at| lead(&dir, &format!("t-{at}"))).collect();
     let partitions = &partitions;
     let waits: Vec<_> = std::thread::scope(|scope| {
