@@ -16,6 +16,7 @@ use super::{ImportError, LeftOut};
 use crate::broker::random_id;
 use crate::clock::Clock;
 use crate::metadata_store::{METADATA_TOPIC, MetadataStore};
+use crate::open_files;
 use crate::startup::open_metadata;
 
 /// Where copies are until they are whole. It is no name of a partition, so no start looks at it.
@@ -152,7 +153,11 @@ fn commit(
         node_id: plan.target_node_id,
         directory_id: random_id(),
     };
-    let options = Arc::new(StorageOptions::default());
+    open_files::raise_limit();
+    let options = Arc::new(StorageOptions {
+        open_files_max: open_files::share_of_logs(),
+        ..StorageOptions::default()
+    });
     let dir = LogDir::open(Arc::clone(disk), to, &identity, options)?;
     let clock = Clock::new();
     let metadata = open_metadata(&[Arc::clone(&dir)], 1, clock)?;
