@@ -67,7 +67,9 @@ pub(super) fn read(disk: &dyn Disk, dirs: &[PathBuf]) -> Result<Source, ImportEr
         let mut has_logs = false;
         for entry in entries.iter().filter(|entry| entry.is_dir) {
             let path = dir.join(&entry.name);
-            let Some(tp) = TopicPartition::from_dir_name(&entry.name) else {
+            let tp = TopicPartition::from_dir_name(&entry.name);
+            // Leading zeros would make one partition of two directories.
+            let Some(tp) = tp.filter(|tp| tp.to_string() == entry.name) else {
                 passed_over.extend(why_not(&entry.name).map(|why| (path, why)));
                 continue;
             };
