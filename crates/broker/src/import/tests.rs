@@ -303,6 +303,64 @@ fn a_second_import_is_refused_and_positions_of_groups_are_not_mixed() {
 }
 
 #[test]
+fn a_target_that_was_killed_keeps_what_it_has_and_recovers_at_its_next_start() {
+    let disk = FaultyDisk::new();
+    disk.create_dir(Path::new("/new")).unwrap();
+    lay_out(&disk);
+    let identity = NodeIdentity {
+        cluster_id: "another-cluster".to_owned(),
+        node_id: 4,
+        directory_id: TopicId([9; 16]),
+    };
+    let options = Arc::new(StorageOptions::default());
+    let dir = LogDir::open(arc(&disk), Path::new("/new/data"), &identity, options).unwrap();
+    let name = TopicPartition::from_dir_name("__cluster_metadata-0").unwrap();
+    let log = dir.create_partition(&name, TopicId([7; 16]), Arc::default());
+    let store = MetadataStore::open(log.unwrap()).unwrap();
+    let own = highwater_metadata::ImportedTopic {
+        name: highwater_types::TopicName::new("own").unwrap(),
+        id: TopicId([6; 16]),
+        partitions: Vec::new(),
+    };
+    let wanted = highwater_metadata::Import {
+        topics: vec![own],
+        ..highwater_metadata::Import::default()
+    };
+    let decided = store.submit(
+        Now::at(1, 1),
+        |image| super::plan::decide(image, &wanted).unwrap(),
+        |_, _| {},
+    );
+    decided.unwrap();
+    drop((store, dir));
+    let after = disk.crash(CrashImage::Synced);
+    let planned = plan(&arc(&after), &request("/new/data")).unwrap();
+    assert!(!planned.target_is_new);
+    assert_eq!(
+        (planned.target_cluster_id.as_str(), planned.target_node_id),
+        ("another-cluster", 4)
+    );
+    carry_out(&arc(&after), planned, &mut |_| {}).unwrap();
+    assert!(
+        after
+            .bytes(Path::new("/new/data/.kafka_cleanshutdown"))
+            .is_none()
+    );
+    let metadata = Path::new("/new/data/__cluster_metadata-0");
+    let image = crate::metadata_store::read_image(&arc(&after), metadata).unwrap();
+    let names: Vec<_> = image.topics().map(|topic| topic.name.as_str()).collect();
+    assert_eq!(names, ["__consumer_offsets", "a.b", "own"]);
+    assert_eq!(
+        image
+            .partition("a.b", PartitionIndex(0))
+            .unwrap()
+            .leader
+            .get(),
+        4
+    );
+}
+
+#[test]
 fn a_disk_without_room_is_refused_before_anything_is_copied() {
     let disk = FaultyDisk::new();
     lay_out(&disk);
