@@ -4,7 +4,7 @@
 //!
 //! - `append`: CPU and time per GB of appends by batch size, with and without a flush after
 //!   each MiB, beside the floor: the same bytes written and synced by hand.
-//! - `many`: makes 1,000 and 10,000 partitions, appends one record to each, flushes, restarts.
+//! - `many`: makes 1,000 and 10,000 partitions, appends one record to each, flushes, restarts, deletes.
 //! - `open`: starts on a directory that was left without a clean stop.
 //! - `fetch`: CPU of finding random offsets, in closed segments and in the one that is written.
 //! - `kafka`: writes a small log of many kinds of batches for Kafka's own tools to read.
@@ -242,6 +242,10 @@ fn measure_many(dir: &Path) {
         let logs_dir = open_dir(&data);
         let logs = open_all(&logs_dir, 2);
         println!("  opened after a clean stop in {:?}", start.elapsed());
+        let start = Instant::now();
+        logs.iter().for_each(|log| log.delete(NOW).unwrap());
+        logs_dir.persist_flushed_ends().unwrap();
+        println!("  deleted in {:?}", start.elapsed());
         drop((logs, logs_dir));
         std::fs::remove_dir_all(&data).unwrap();
     }
