@@ -2,10 +2,10 @@
 //!
 //! `cargo run --release -p highwater-disk --example size_ahead -- DIR`
 //!
-//! The default of storage (reserve blocks, keep the length) rests on these figures: it takes
-//! most of the gain of a file that is already written, without a second write of every byte
-//! and without zeros behind the end that every reader would have to know.
-#![allow(
+//! What storage does rests on these figures: zeros are far ahead where little is appended between
+//! two flushes, and cost a second write of every byte where much is; reserved blocks are what is
+//! left for those.
+#![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a program to be run by hand"
