@@ -90,7 +90,7 @@ impl Default for StorageOptions {
             open_files_max: 4096,
             preallocate_chunk_bytes: 16 << 20,
             preallocate_from_bytes: 64 << 10,
-            small_flush_bytes: 64 << 10,
+            small_flush_bytes: 24 << 10,
             producer_id_expiration_ms: 24 * 3_600_000,
             producers_per_log_max: 100_000,
             snapshot_every_bytes: 64 << 20,

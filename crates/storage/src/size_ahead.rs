@@ -97,14 +97,19 @@ impl FlushSizes {
 fn zeros_for(typical_flush: u64, size: u64, chunk_max: u64) -> u64 {
     typical_flush
         .saturating_mul(FLUSHES_AHEAD)
-        .next_power_of_two()
         .clamp(ZEROS_MIN, ZEROS_MAX)
+        .next_power_of_two()
         // Small logs shall not be mostly zeros.
         .min(size.next_power_of_two())
         .min(chunk_max)
 }
 
 impl PartitionLog {
+    /// Whether flushes of this log cover so little that what they cost is mostly their number.
+    pub fn flushes_are_small(&self) -> bool {
+        self.flush_sizes.typical() <= self.dir.options.small_flush_bytes
+    }
+
     /// Sizes the file ahead for batches that will end at `end`. Only a help: where the file
     /// system cannot, or has no room, the write itself will tell.
     pub(crate) fn size_ahead(
@@ -121,8 +126,8 @@ impl PartitionLog {
             return;
         }
         let limit = config.segment_bytes.max(end);
-        let typical = self.flush_sizes.typical();
-        if typical <= options.small_flush_bytes {
+        if self.flushes_are_small() {
+            let typical = self.flush_sizes.typical();
             if end > ahead.zeroed {
                 let until = (end + zeros_for(typical, end, chunk_max)).min(limit);
                 // What could not be written is not tried again for this stretch.
@@ -200,8 +205,9 @@ mod tests {
     fn zeros_grow_with_flushes_and_with_the_log_within_bounds() {
         assert_eq!(zeros_for(1000, 10 << 20, 16 << 20), ZEROS_MIN);
         assert_eq!(zeros_for(16 << 10, 10 << 20, 16 << 20), 256 << 10);
-        assert_eq!(zeros_for(64 << 10, 1 << 30, 16 << 20), ZEROS_MAX);
-        assert_eq!(zeros_for(64 << 10, 5000, 16 << 20), 8192);
-        assert_eq!(zeros_for(64 << 10, 1 << 30, 4096), 4096);
+        assert_eq!(zeros_for(24 << 10, 1 << 30, 16 << 20), 512 << 10);
+        assert_eq!(zeros_for(u64::MAX, 1 << 30, 16 << 20), ZEROS_MAX);
+        assert_eq!(zeros_for(24 << 10, 5000, 16 << 20), 8192);
+        assert_eq!(zeros_for(24 << 10, 1 << 30, 4096), 4096);
     }
 }

@@ -46,9 +46,9 @@ impl FlushState {
     }
 
     /// Ends a flush, waits for company if that pays, and says how to go on.
-    fn finish(&self, took: Duration, pressed: bool) -> Next {
+    fn finish(&self, took: Duration, pressed: bool, is_small: bool) -> Next {
         let mut commit = self.commit.lock();
-        let next = commit.finish(took, pressed);
+        let next = commit.finish(took, pressed, is_small);
         let Next::Gather(time) = next else {
             return next;
         };
@@ -117,11 +117,11 @@ impl Flusher {
         let Err(error) = spawned else { return };
         queue.threads -= 1;
         tracing::error!(%error, threads = queue.threads, "cannot start a flush thread");
-        if queue.threads == 0
+        // Nobody else would ever do it, nor what is queued again by doing it.
+        while queue.threads == 0
             && let Some(partition) = queue.partitions.pop_front()
         {
             self.note_queued(queue);
-            // Nobody else would ever do it.
             MutexGuard::unlocked(queue, || self.flush(partition));
         }
     }
@@ -163,7 +163,8 @@ impl Flusher {
                     partition.fail(ErrorCode::KAFKA_STORAGE_ERROR);
                 }
             }
-            match partition.flush_state().finish(took, self.queued() > 0) {
+            let (state, is_small) = (partition.flush_state(), partition.log.flushes_are_small());
+            match state.finish(took, self.queued() > 0, is_small) {
                 Next::Flush | Next::Gather(_) => {}
                 Next::Enqueue => {
                     let mut queue = self.queue.lock();

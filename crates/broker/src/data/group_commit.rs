@@ -6,7 +6,8 @@
 //! to another flush, and with many producers the broker ends up flushing for each request. So
 //! a partition that several wait for at once gathers: the next flush begins when as many have
 //! come as were there before, or when twice the time has passed that the flush took, which
-//! bounds what gathering can cost. A lone producer, and one that comes to an idle partition, is
+//! bounds what gathering can cost. Where each flush covers much, a larger one would not be
+//! cheaper by the byte, and nothing is gained by waiting. A lone producer, and one that comes to an idle partition, is
 //! flushed for at once.
 
 use std::time::Duration;
@@ -81,14 +82,18 @@ impl GroupCommit {
         self.taken = std::mem::take(&mut self.waiting);
     }
 
-    /// A flush has ended. `pressed` says that other partitions wait for a thread.
-    pub(super) fn finish(&mut self, took: Duration, pressed: bool) -> Next {
+    /// A flush has ended. `pressed` says that other partitions wait for a thread, `is_small`
+    /// that flushes cover little.
+    pub(super) fn finish(&mut self, took: Duration, pressed: bool, is_small: bool) -> Next {
         let there = self.taken.saturating_add(self.waiting);
         if pressed || there < 2 {
             return self.leave();
         }
-        if self.waiting >= there {
+        if self.waiting > 0 && (!is_small || self.waiting >= there) {
             return Next::Flush;
+        }
+        if !is_small {
+            return self.leave();
         }
         self.phase = Phase::Gathering { expected: there };
         Next::Gather((took * 2).min(GATHER_MAX))
@@ -129,7 +134,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(commit.request(), Asked::Enqueue);
             commit.start();
-            assert_eq!(commit.finish(TOOK, false), Next::Release);
+            assert_eq!(commit.finish(TOOK, false, true), Next::Release);
         }
     }
 
@@ -140,13 +145,13 @@ mod tests {
         commit.start();
         assert_eq!(commit.request(), Asked::Covered);
         assert_eq!(commit.request(), Asked::Covered);
-        assert_eq!(commit.finish(TOOK, false), Next::Gather(TOOK * 2));
+        assert_eq!(commit.finish(TOOK, false, true), Next::Gather(TOOK * 2));
         assert!(!commit.is_complete());
         assert_eq!(commit.request(), Asked::Wake);
         assert!(commit.is_complete());
         assert_eq!(commit.gathered(), Next::Flush);
         commit.start();
-        assert_eq!(commit.finish(TOOK, false), Next::Gather(TOOK * 2));
+        assert_eq!(commit.finish(TOOK, false, true), Next::Gather(TOOK * 2));
         assert_eq!(commit.request(), Asked::Covered);
         assert_eq!(commit.request(), Asked::Covered);
         assert_eq!(commit.request(), Asked::Wake);
@@ -159,11 +164,11 @@ mod tests {
             commit.request();
         }
         commit.start();
-        assert_eq!(commit.finish(TOOK, false), Next::Gather(TOOK * 2));
+        assert_eq!(commit.finish(TOOK, false, true), Next::Gather(TOOK * 2));
         commit.request();
         assert_eq!(commit.gathered(), Next::Flush);
         commit.start();
-        assert_eq!(commit.finish(TOOK, false), Next::Release);
+        assert_eq!(commit.finish(TOOK, false, true), Next::Release);
     }
 
     #[test]
@@ -173,9 +178,21 @@ mod tests {
         commit.request();
         commit.start();
         let slow = Duration::from_millis(12);
-        assert_eq!(commit.finish(slow, false), Next::Gather(GATHER_MAX));
+        assert_eq!(commit.finish(slow, false, true), Next::Gather(GATHER_MAX));
         assert_eq!(commit.gathered(), Next::Release);
         assert_eq!(commit.request(), Asked::Enqueue);
+    }
+
+    #[test]
+    fn where_each_flush_covers_much_none_is_put_off() {
+        let mut commit = GroupCommit::default();
+        commit.request();
+        commit.request();
+        commit.start();
+        commit.request();
+        assert_eq!(commit.finish(TOOK, false, false), Next::Flush);
+        commit.start();
+        assert_eq!(commit.finish(TOOK, false, false), Next::Release);
     }
 
     #[test]
@@ -185,9 +202,9 @@ mod tests {
         commit.request();
         commit.start();
         commit.request();
-        assert_eq!(commit.finish(TOOK, true), Next::Enqueue);
+        assert_eq!(commit.finish(TOOK, true, true), Next::Enqueue);
         assert_eq!(commit.request(), Asked::Covered);
         commit.start();
-        assert_eq!(commit.finish(TOOK, true), Next::Release);
+        assert_eq!(commit.finish(TOOK, true, true), Next::Release);
     }
 }
