@@ -15,6 +15,7 @@
 
 mod copy;
 mod error;
+mod overlap;
 mod plan;
 mod source;
 mod source_lock;

@@ -124,6 +124,17 @@ pub enum ImportError {
         /// What is wrong.
         why: &'static str,
     },
+    /// Source and target are not apart.
+    #[error(
+        "{to} and {from}, one of the directories of Kafka, are the same or one lies in the other; \
+         nothing is written where Kafka's data are. Give a directory of its own with --to"
+    )]
+    Overlap {
+        /// The target.
+        to: PathBuf,
+        /// The directory of the source.
+        from: PathBuf,
+    },
     /// The target has positions of groups of its own.
     #[error(
         "the target has positions of groups of its own, which cannot be mixed with those of \

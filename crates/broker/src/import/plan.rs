@@ -16,6 +16,7 @@ use highwater_types::{BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId
 
 use super::ImportError;
 use super::copy::files;
+use super::overlap::check_apart;
 use super::source::{self, Source, SourceLog};
 use super::target::{MANIFEST, STAGING, read_manifest};
 use crate::config_rules::{BrokerConfigRules, broker_resource};
@@ -110,11 +111,8 @@ struct Target {
 
 /// Looks at source and target, and says what an import would do or why it cannot be done.
 pub fn plan(disk: &Arc<dyn Disk>, request: &ImportRequest) -> Result<ImportPlan, ImportError> {
+    check_apart(&request.from, &request.to)?;
     let source = source::read(&**disk, &request.from)?;
-    if request.from.contains(&request.to) {
-        let (path, why) = (request.to.clone(), "it is one of the directories of Kafka");
-        return Err(ImportError::NotHighwater { path, why });
-    }
     let target = read_target(disk, &request.to, &source)?;
     let mut planning = Planning {
         disk: &**disk,

@@ -297,9 +297,14 @@ fn a_second_import_is_refused_and_positions_of_groups_are_not_mixed() {
         again,
         "the target cannot take the topics: topic a.b exists already"
     );
-    wanted.to = KAFKA.into();
-    let same = plan(&arc(&disk), &wanted).unwrap_err().to_string();
-    assert!(same.contains("one of the directories of Kafka"), "{same}");
+    for overlapping in ["/kafka", "/kafka/highwater", "/"] {
+        wanted.to = overlapping.into();
+        let refused = plan(&arc(&disk), &wanted).unwrap_err().to_string();
+        assert!(
+            refused.contains("one of the directories of Kafka"),
+            "{refused}"
+        );
+    }
 }
 
 #[test]
