@@ -289,24 +289,28 @@ impl PartitionLog {
         now: Now,
     ) -> Result<Arc<Segment>, StorageError> {
         let dir = self.path();
-        let fresh = Arc::new(Segment::new(base, 0, 0));
-        // Nothing is closed before the new file is there: a full disk must leave all as it was.
-        fresh.pin(self.place(&dir), OpenMode::Truncate)?;
         let old = self.view.lock().segments.last().cloned();
-        if let Some(old) = &old {
+        if let Some(old) = &old
+            && writer.ahead.is_beyond(old.size())
+        {
             // Zeros between two segments would look as if the first were torn.
-            if writer.ahead.is_beyond(old.size()) {
-                let file = old.file(self.place(&dir))?;
-                self.cut_ahead(writer, &*file, old.size())
-                    .map_err(|source| StorageError::io(&dir, source))?;
-            }
+            let file = old.file(self.place(&dir))?;
+            self.cut_ahead(writer, &*file, old.size())
+                .map_err(|source| StorageError::io(&dir, source))?;
+        }
+        self.write_epochs(writer)?;
+        // Nothing is closed before the new file is there, since a full disk must leave all as it
+        // was; and nothing may fail behind it, since an empty segment would hide what the old
+        // one still takes.
+        let fresh = Arc::new(Segment::new(base, 0, 0));
+        fresh.pin(self.place(&dir), OpenMode::Truncate)?;
+        if let Some(old) = &old {
             if let Some(index) = self.view.lock().index.as_mut() {
                 index.note_time();
                 old.state.lock().max_timestamp = Some(index.max_timestamp);
             }
             self.write_index(old)?;
         }
-        self.write_epochs(writer)?;
         let mut view = self.view.lock();
         if let Some(segment) = old {
             let snapshot = snapshot_file::encode(&writer.producers.to_snapshot());

@@ -26,6 +26,8 @@ impl PartitionLog {
     pub fn delete(&self, now: Now) -> Result<(), StorageError> {
         // Said before the rename: what a flush then cannot find is no failure of the disk.
         let is_retry = self.ends.is_deleted.swap(true, Ordering::AcqRel);
+        // A flush under way names its files by the directory, which may soon be another's.
+        let _flushing = self.flushing.lock();
         let _writer = self.writer.lock();
         self.dir.check_online()?;
         if self.ends.is_removed.load(Ordering::Acquire) {

@@ -151,6 +151,8 @@ pub struct PartitionLog {
     pub(crate) view: Mutex<View>,
     pub(crate) flushing: Mutex<()>,
     pub(crate) cleaning: Mutex<()>,
+    /// Held while the index files of a closed segment are replaced.
+    pub(crate) indexing: Mutex<()>,
     pub(crate) size_bytes: AtomicU64,
     pub(crate) flush_sizes: FlushSizes,
 }
@@ -202,6 +204,7 @@ impl PartitionLog {
             view: Mutex::new(view),
             flushing: Mutex::new(()),
             cleaning: Mutex::new(()),
+            indexing: Mutex::new(()),
             size_bytes: AtomicU64::new(size_bytes),
             flush_sizes: FlushSizes::default(),
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use highwater_disk::{Disk, Lock, OpenMode};
@@ -74,6 +74,8 @@ pub struct LogDir {
     pub(crate) due_dirs: Mutex<Vec<(u64, PathBuf)>>,
     /// Whether directories of deleted logs were renamed since this one was last synced.
     pub(crate) entries_are_dirty: AtomicBool,
+    /// Whether a log of this directory could not be opened.
+    pub(crate) has_unopened: AtomicBool,
     _lock: Box<dyn Lock>,
 }
 
@@ -124,6 +126,7 @@ impl LogDir {
             }),
             due_dirs: Mutex::default(),
             entries_are_dirty: AtomicBool::new(false),
+            has_unopened: AtomicBool::new(false),
             disk,
             _lock: lock,
         }))
@@ -235,6 +238,15 @@ impl LogDir {
         }
         self.sync_new_dirs(wanted)
             .map_err(|error| self.judge(error))?;
+        // A checkpoint may still name a recovery point of another log of this name.
+        let none = |id| FlushedEnd {
+            topic_id: id,
+            flushed_end: Offset::ZERO,
+            log_start: Offset::ZERO,
+        };
+        let known: Vec<_> = wanted.iter().map(|(tp, id, _)| (tp, none(*id))).collect();
+        let noted = self.journal.lock().record(&known);
+        noted.map_err(|error| self.judge(error))?;
         let logs = wanted.iter();
         Ok(logs
             .map(|(tp, id, config)| PartitionLog::empty(self, tp, *id, config))
@@ -304,7 +316,12 @@ impl LogDir {
         now: Now,
     ) -> Result<(PartitionLog, RecoveryReport), StorageError> {
         self.check_online()?;
-        crate::recovery::open(self, tp, config, now)
+        let opened = crate::recovery::open(self, tp, config, now);
+        if opened.is_err() {
+            // Its end is as the last stop left it, which a clean stop of the others cannot mend.
+            self.has_unopened.store(true, Ordering::Release);
+        }
+        opened
     }
 
     /// What is known durably of a log of this incarnation.

@@ -134,6 +134,9 @@ impl LogDir {
             .map_err(|error| self.judge(error))?;
         self.persist_flushed_ends()?;
         self.write_checkpoints(high_watermarks)?;
+        if self.has_unopened.load(Ordering::Acquire) {
+            return Ok(());
+        }
         if self
             .logs
             .lock()

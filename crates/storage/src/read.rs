@@ -342,6 +342,8 @@ impl PartitionLog {
             return Ok(());
         }
         let segment = &target.segment;
+        // Two that write the same files would take them from each other.
+        let _indexing = self.indexing.lock();
         tracing::warn!(dir = %dir.display(), base = segment.base.0, "an index is missing or wrong, rebuilding it");
         let file = segment
             .file(self.place(dir))
@@ -350,10 +352,9 @@ impl PartitionLog {
         let interval_bytes = self.config().index_interval_bytes;
         let index = index_of(&mut scanner, segment, interval_bytes)
             .map_err(|source| self.judge_read(StorageError::io(dir, source)))?;
-        let written = write_index_files(&*self.dir.disk, dir, segment.base, &index);
-        match written {
-            Err(error) if !error.is_passing() => return Err(self.judge(error).into()),
-            _ => {}
+        if let Err(error) = write_index_files(&*self.dir.disk, dir, segment.base, &index) {
+            // Reading takes longer without, and nothing is lost.
+            tracing::warn!(dir = %dir.display(), base = segment.base.0, %error, "cannot write an index");
         }
         segment.drop_indexes();
         Ok(())

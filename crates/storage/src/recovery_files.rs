@@ -47,8 +47,9 @@ fn kind_of(name: &str) -> Kind {
                     Kind::Leftover
                 }
             }
-            // Snapshots of the metadata log.
-            _ if of_a_checkpoint.ends_with(".checkpoint") => Kind::Beside,
+            // Snapshots of the metadata log, whole and half written.
+            _ if name.ends_with(".checkpoint") => Kind::Beside,
+            _ if of_a_checkpoint.ends_with(".checkpoint") => Kind::Leftover,
             _ => Kind::Odd,
         };
     };

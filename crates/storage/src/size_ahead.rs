@@ -130,8 +130,11 @@ impl PartitionLog {
             let typical = self.flush_sizes.typical();
             if end > ahead.zeroed {
                 let until = (end + zeros_for(typical, end, chunk_max)).min(limit);
-                // What could not be written is not tried again for this stretch.
-                let _ = write_zeros(file, end, until);
+                // What could not be written is not tried again for this stretch, and must not
+                // take the room that the batches need.
+                if write_zeros(file, end, until).is_err() {
+                    let _ = file.set_len(position);
+                }
                 ahead.zeroed = until;
             }
         } else if end > ahead.reserved.max(ahead.zeroed) {

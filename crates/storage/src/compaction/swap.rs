@@ -94,6 +94,7 @@ impl PartitionLog {
         for segment in others {
             self.rename_for_removal(writer, segment.base, now)?;
         }
+        let _indexing = self.indexing.lock();
         disk.rename(&swap, &log).map_err(io)?;
         write_index_files(disk, &dir, first.base, index)?;
         // DURABILITY: the next group may drop tombstones that still hide records of this one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use highwater_disk::{CrashImage, FaultyDisk};
+use highwater_disk::{CrashImage, Disk, FaultyDisk};
 use highwater_types::Offset;
 
 use super::support::*;
@@ -405,4 +405,96 @@ fn a_partition_that_a_full_disk_refused_is_made_later_without_a_word_about_damag
     disk.set_capacity_bytes(None);
     dir.create_partition(&tp, id, Arc::default()).unwrap();
     assert_eq!(dir.written_topic_id(&tp), Some(id));
+}
+
+fn used_bytes(disk: &FaultyDisk) -> u64 {
+    let files = disk.files();
+    let bytes = |path: &std::path::PathBuf| disk.bytes(path).unwrap().len() as u64;
+    files.iter().map(bytes).sum()
+}
+
+#[test]
+fn a_roll_that_fails_leaves_no_segment_that_hides_what_comes_next() {
+    let disk = FaultyDisk::new();
+    let config = LogConfig {
+        segment_bytes: 400,
+        ..LogConfig::default()
+    };
+    let log = create(&open_dir(&disk), config.clone());
+    append(&log, &["first"], 1);
+    log.flush().unwrap();
+    let epoch = highwater_types::LeaderEpoch(5);
+    log.assign_epoch(epoch, log.log_end());
+    let append_in = |bytes: &[u8]| {
+        let header = highwater_records::BatchHeader::parse(bytes).unwrap();
+        let batch = crate::AppendBatch { header, bytes };
+        log.append_leader(&[batch], epoch, at(2), crate::AppendOrigin::Client)
+    };
+    let small = plain(&["small"], 2);
+    append_in(&small).unwrap();
+    // No room for the leader epochs, which are written down at a roll.
+    disk.set_capacity_bytes(Some(used_bytes(&disk) + 5));
+    let large = "x".repeat(200);
+    assert!(append_in(&plain(&[&large], 2)).is_err());
+    assert_eq!(disk.bytes(&segment_file(2)), None);
+    disk.set_capacity_bytes(None);
+    append_in(&small).unwrap();
+    log.flush().unwrap();
+    append_in(&plain(&[&large], 2)).unwrap();
+    log.flush().unwrap();
+    drop(log);
+    let (log, _) = reopen(&disk, config);
+    assert_eq!(read_all(&log, Offset(0)).unwrap().len(), 4);
+}
+
+#[test]
+fn a_start_removes_snapshots_that_were_never_finished_and_keeps_whole_ones() {
+    let disk = FaultyDisk::new();
+    drop(running(&disk));
+    let disk = disk.crash(CrashImage::All);
+    let path = |name: &str| log_path().join(name);
+    let (whole, half) = (path("5-1.checkpoint"), path("7-1.checkpoint.tmp"));
+    for path in [&whole, &half] {
+        let file = disk
+            .open(path, highwater_disk::OpenMode::CreateNew)
+            .unwrap();
+        file.write_all_at(b"records", 0).unwrap();
+    }
+    drop(reopen(&disk, LogConfig::default()));
+    let exists = |path| disk.bytes(path).is_some();
+    assert_eq!((exists(&whole), exists(&half)), (true, false));
+}
+
+#[test]
+fn a_stop_is_not_clean_while_a_log_could_not_be_opened() {
+    let disk = FaultyDisk::new();
+    drop(running(&disk));
+    let disk = disk.crash(CrashImage::All);
+    let dir = open_dir(&disk);
+    disk.fail_reads_of(Some("t-0"));
+    let config = LogConfig::default();
+    assert!(
+        dir.open_partition(&tp("t-0"), config.into(), at(0))
+            .is_err()
+    );
+    disk.fail_reads_of(None);
+    assert!(!dir.is_offline());
+    dir.close_clean(&[]).unwrap();
+    let marker = dir_path().join(crate::log_dir::CLEAN_SHUTDOWN);
+    assert_eq!(disk.bytes(&marker), None);
+}
+
+#[test]
+fn a_log_that_was_made_again_does_not_begin_where_the_other_ended() {
+    let disk = FaultyDisk::new();
+    let log = running(&disk);
+    let dir = Arc::clone(log.log_dir());
+    dir.persist_flushed_ends().unwrap();
+    dir.write_checkpoints(&[]).unwrap();
+    log.delete(at(1)).unwrap();
+    let other = highwater_types::TopicId([8; 16]);
+    let config = Arc::new(LogConfig::default());
+    drop(dir.create_partition(&tp("t-0"), other, config).unwrap());
+    let (log, report) = reopen(&disk.crash(CrashImage::All), LogConfig::default());
+    assert_eq!((log.log_end(), report.damaged), (Offset(0), vec![]));
 }
