@@ -1,6 +1,6 @@
 //! Connections over real sockets: order, bounds, deadlines, and ends.
 
-#![allow(
+#![expect(
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,

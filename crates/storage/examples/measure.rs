@@ -8,7 +8,7 @@
 //! - `open`: starts on a directory that was left without a clean stop.
 //! - `fetch`: CPU of finding random offsets, in closed segments and in the one that is written.
 //! - `kafka`: writes a small log of many kinds of batches for Kafka's own tools to read.
-#![allow(
+#![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a program to be run by hand"

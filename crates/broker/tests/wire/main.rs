@@ -1,11 +1,6 @@
 //! A broker in this process, asked over the wire.
 
-#![allow(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "what is missing fails the test"
-)]
+#![expect(clippy::expect_used, reason = "what is missing fails the test")]
 
 mod data_path;
 mod decisions;
