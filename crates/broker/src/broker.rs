@@ -357,9 +357,23 @@ impl Broker {
             });
             for (refused, error) in self.try_create_partitions(image, &unmade) {
                 tracing::debug!(partitions = refused.len(), %error, "still cannot create partitions");
-                self.unmade.lock().extend(refused);
+                if error.is_passing() {
+                    self.unmade.lock().extend(refused);
+                } else {
+                    self.try_create_one_by_one(image, &refused);
+                }
             }
         });
+    }
+
+    /// One that will never have its place, because something else is there, shall not keep the
+    /// others waiting.
+    fn try_create_one_by_one(self: &Arc<Self>, image: &MetadataImage, unmade: &[NewPartition]) {
+        for one in unmade {
+            for (refused, _) in self.try_create_partitions(image, std::slice::from_ref(one)) {
+                self.unmade.lock().extend(refused);
+            }
+        }
     }
 
     fn try_create_partitions(

@@ -174,3 +174,26 @@ async fn no_cluster_is_started_anew_beside_logs_of_another() {
     assert_eq!(broker.report.partitions_failed, 0);
     assert!(broker.stop().await);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_that_is_taken_keeps_only_its_own_partition_waiting() {
+    let home = tempfile::tempdir().expect("a directory");
+    let broker = on(&[home.path()]).await;
+    let mut client = broker.connect().await;
+    for topic in ["taken", "freed"] {
+        let place = home.path().join(format!("{topic}-0"));
+        std::fs::create_dir(&place).expect("made");
+        let segment = place.join("00000000000000000000.log");
+        std::fs::write(segment, b"of somebody else").expect("written");
+        client.create(topic, 1).await;
+        assert_disk_failed(&mut client, topic).await;
+    }
+    std::fs::remove_dir_all(home.path().join("freed-0")).expect("removed");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while client.produce("freed", 0, "a").await != (0, 0) {
+        assert!(std::time::Instant::now() < deadline, "it is never made");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_disk_failed(&mut client, "taken").await;
+    assert!(broker.stop().await);
+}
