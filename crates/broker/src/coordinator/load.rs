@@ -1,10 +1,16 @@
 //! Reading a log of group records into a machine.
+//!
+//! A log that was imported may hold positions that were committed in transactions. They count if
+//! their transaction was committed, and then at their place in the log: what was written behind
+//! them wins, wherever the marker stands.
+
+use std::collections::BTreeMap;
 
 use highwater_groups::GroupShard;
-use highwater_records::{BatchView, Scratch, batches};
+use highwater_records::{BatchView, ControlType, Scratch, batches, control_type};
 use highwater_storage::ReadError;
-use highwater_types::Offset;
 use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
+use highwater_types::{Offset, ProducerId};
 
 use crate::data::{Partition, PartitionError, Reader};
 
@@ -27,9 +33,68 @@ pub(super) fn replay_log(
     partition: &Partition,
     machine: &mut GroupShard,
 ) -> Result<usize, LoadError> {
-    let mut at = partition.log.log_start();
     let mut records = 0;
     let mut scratch = Scratch::new();
+    // Hardly any log has transactions: their ends are looked for when the first is met.
+    let mut ends = None;
+    walk(partition, partition.log.log_start(), &mut |batch| {
+        let header = &batch.header;
+        if header.attributes.is_control() {
+            return Ok(());
+        }
+        if header.attributes.is_transactional() {
+            let ends = match &mut ends {
+                Some(ends) => ends,
+                unknown => unknown.insert(Ends::find(partition, header.base_offset)?),
+            };
+            if !ends.is_committed(header.producer_id, header.base_offset) {
+                return Ok(());
+            }
+        }
+        records += replay_batch(partition, machine, batch, &mut scratch)?;
+        Ok(())
+    })?;
+    Ok(records)
+}
+
+/// Where transactions end, and whether they were committed there.
+struct Ends(BTreeMap<(ProducerId, Offset), bool>);
+
+impl Ends {
+    /// Those that end behind an offset.
+    fn find(partition: &Partition, from: Offset) -> Result<Self, LoadError> {
+        let mut ends = BTreeMap::new();
+        let mut scratch = Scratch::new();
+        walk(partition, from, &mut |batch| {
+            let header = &batch.header;
+            if header.attributes.is_control() && header.attributes.is_transactional() {
+                let records = batch.records(&mut scratch, DECOMPRESSED_BATCH_BYTES_MAX);
+                let marker = records.ok().and_then(|mut records| records.next()?.ok());
+                let kind = marker.and_then(|record| control_type(record.key).ok());
+                let is_commit = kind == Some(ControlType::Commit);
+                ends.insert((header.producer_id, header.base_offset), is_commit);
+            }
+            Ok(())
+        })?;
+        Ok(Self(ends))
+    }
+
+    /// Whether the transaction of a producer that has a batch here was committed. One that has
+    /// not ended was not.
+    fn is_committed(&self, producer: ProducerId, offset: Offset) -> bool {
+        let behind = (producer, offset)..=(producer, Offset(i64::MAX));
+        let end = self.0.range(behind).next();
+        end.is_some_and(|(_, is_commit)| *is_commit)
+    }
+}
+
+/// Shows every batch from an offset on, in the order of the log.
+fn walk(
+    partition: &Partition,
+    from: Offset,
+    visit: &mut dyn FnMut(&BatchView<'_>) -> Result<(), LoadError>,
+) -> Result<(), LoadError> {
+    let mut at = from;
     while at < partition.log.log_end() {
         let range = match partition.read(at, READ_BYTES, true, Reader::Replica) {
             Ok(read) => read.range,
@@ -52,14 +117,14 @@ pub(super) fn replay_log(
         let before = at;
         for batch in batches(&buffer) {
             let Ok(batch) = batch else { break };
-            records += replay_batch(partition, machine, &batch, &mut scratch)?;
+            visit(&batch)?;
             at = batch.header.next_offset();
         }
         if at == before {
             return Err(LoadError::Batch(at));
         }
     }
-    Ok(records)
+    Ok(())
 }
 
 fn replay_batch(
@@ -68,9 +133,6 @@ fn replay_batch(
     batch: &BatchView<'_>,
     scratch: &mut Scratch,
 ) -> Result<usize, LoadError> {
-    if batch.header.attributes.is_control() {
-        return Ok(0);
-    }
     let bad = LoadError::Batch(batch.header.base_offset);
     let Ok(records) = batch.records(scratch, DECOMPRESSED_BATCH_BYTES_MAX) else {
         return Err(bad);

@@ -141,6 +141,20 @@ pub enum ImportError {
          Kafka; import without them (--without-group-positions)"
     )]
     GroupPositions,
+    /// Positions of groups were committed in transactions that do not count.
+    #[error(
+        "{partition} holds positions of groups from transactions that were aborted ({aborted}) or \
+         have not ended ({open}), which cannot be taken over until there are transactions; import \
+         without positions (--without-group-positions) and set them by hand"
+    )]
+    GroupTransactions {
+        /// The partition of `__consumer_offsets`.
+        partition: TopicPartition,
+        /// How many were aborted.
+        aborted: u64,
+        /// How many have not ended.
+        open: usize,
+    },
     /// The target cannot take the topics.
     #[error("the target cannot take the topics: {0}")]
     Refused(#[from] highwater_metadata::ImportError),

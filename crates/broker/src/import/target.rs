@@ -15,6 +15,7 @@ use super::plan::{ImportPlan, decide};
 use super::{ImportError, LeftOut};
 use crate::broker::random_id;
 use crate::clock::Clock;
+use crate::coordinator::OFFSETS_TOPIC;
 use crate::metadata_store::{METADATA_TOPIC, MetadataStore};
 use crate::open_files;
 use crate::startup::open_metadata;
@@ -111,6 +112,7 @@ fn stage(
     let mut staged = Vec::with_capacity(plan.logs.len());
     for (tp, topic_id, log) in &plan.logs {
         let copied = copy_log(&**disk, log, &staging.join(tp.to_string()), progress)?;
+        check_positions(tp, &copied)?;
         staged.push(Staged {
             tp: tp.clone(),
             topic_id: *topic_id,
@@ -122,6 +124,20 @@ fn stage(
     disk.sync_file_system(staging)
         .map_err(ImportError::io(staging))?;
     Ok(staged)
+}
+
+/// A position of a transaction that was aborted lets a group skip records if it counts, and one
+/// that has not ended would wait for an end that nothing here can write.
+fn check_positions(tp: &TopicPartition, copied: &Copied) -> Result<(), ImportError> {
+    let (aborted, open) = (copied.aborted, copied.open.len());
+    if tp.topic.as_str() != OFFSETS_TOPIC || (aborted == 0 && open == 0) {
+        return Ok(());
+    }
+    Err(ImportError::GroupTransactions {
+        partition: tp.clone(),
+        aborted,
+        open,
+    })
 }
 
 /// A leader epoch begins with the import, above all that are in the log.

@@ -405,6 +405,51 @@ fn transactions_that_readers_will_notice_are_warned_of() {
     );
 }
 
+#[test]
+fn positions_of_transactions_that_do_not_count_are_refused_or_left_behind() {
+    let cases = [
+        (Some(ControlType::Abort), Some("aborted (1)")),
+        (None, Some("have not ended (1)")),
+        (Some(ControlType::Commit), None),
+    ];
+    for (outcome, refusal) in cases {
+        let disk = FaultyDisk::new();
+        lay_out(&disk);
+        let path = "/kafka/__consumer_offsets-0/00000000000000000000.log";
+        let mut bytes = disk.bytes(Path::new(path)).unwrap();
+        bytes.extend(batch_by(1, 0, &["position"], producer(7), true));
+        let mut end = 2;
+        if let Some(outcome) = outcome {
+            let marker = EndTxnMarker {
+                outcome,
+                coordinator_epoch: 0,
+            };
+            let mut marker = RecordBatchBuilder::end_txn_marker(&marker, 1, producer(7)).unwrap();
+            marker[..8].copy_from_slice(&2_i64.to_be_bytes());
+            bytes.extend(marker);
+            end = 3;
+        }
+        put(&disk, path, &bytes);
+        let ends = format!("0\n2\n__consumer_offsets 0 {end}\na.b 0 5\n");
+        let checkpoint = "/kafka/recovery-point-offset-checkpoint";
+        put(&disk, checkpoint, ends.as_bytes());
+        match (import(&disk), refusal) {
+            (Ok(_), None) => {}
+            (Err(error), Some(expected)) => {
+                let text = error.to_string();
+                assert!(text.starts_with("__consumer_offsets-0 holds"), "{text}");
+                assert!(text.contains(expected), "{text}");
+                assert!(text.contains("--without-group-positions"), "{text}");
+                let mut wanted = request("/new/data");
+                wanted.without_group_positions = true;
+                let without = plan(&arc(&disk), &wanted).unwrap();
+                carry_out(&arc(&disk), without, &mut |_| {}).unwrap();
+            }
+            (found, expected) => panic!("{found:?} instead of {expected:?}"),
+        }
+    }
+}
+
 fn remove(disk: &FaultyDisk, path: &str) {
     disk.remove(Path::new(path)).unwrap();
 }

@@ -11,9 +11,17 @@ use highwater_groups::{
 use highwater_metadata::{
     BrokerRegistration, BrokerState, ClusterRecord, Decision, MetadataImage, MetadataRecord,
 };
+use highwater_records::{
+    BatchHeader, BatchProducer, BatchSpec, ControlType, EndTxnMarker, RecordBatchBuilder,
+};
 use highwater_security::AllowAll;
-use highwater_storage::{LogConfig, LogDir, NodeIdentity, StorageOptions};
-use highwater_types::{BrokerId, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
+use highwater_storage::{
+    AppendBatch, AppendOrigin, LogConfig, LogDir, NodeIdentity, StorageOptions,
+};
+use highwater_types::{
+    BrokerId, LeaderEpoch, Now, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId,
+    TopicName, TopicPartition,
+};
 
 use super::*;
 use crate::broker::Parts;
@@ -211,5 +219,101 @@ async fn a_commit_larger_than_a_segment_is_taken_in_parts() {
     let records = super::super::load::replay_log(&shard.partition, &mut machine);
     assert_eq!(records.unwrap(), 5_000);
     assert_eq!(machine.stats().offsets, 5_000);
+    broker.flusher.close();
+}
+
+/// A position of group `g` as Kafka writes it.
+fn position(partition: i32, offset: i64) -> (Vec<u8>, Vec<u8>) {
+    let mut key = vec![0, 1, 0, 1, b'g', 0, 1, b't'];
+    key.extend(partition.to_be_bytes());
+    let mut value = vec![0, 3];
+    value.extend(offset.to_be_bytes());
+    value.extend((-1_i32).to_be_bytes());
+    value.extend([0, 0]);
+    value.extend(1_i64.to_be_bytes());
+    (key, value)
+}
+
+/// Appends the positions in a batch of a transaction, or of none.
+fn append_positions(shard: &Shard, transaction: Option<i64>, positions: &[(i32, i64)]) {
+    let mut builder = RecordBatchBuilder::new(BatchSpec {
+        producer: transaction.map_or(BatchProducer::NONE, transactional),
+        transactional: transaction.is_some(),
+        ..BatchSpec::default()
+    });
+    for (partition, offset) in positions {
+        let (key, value) = position(*partition, *offset);
+        builder.append(1, Some(&key), Some(&value), &[]).unwrap();
+    }
+    append_bytes(shard, &builder.finish().unwrap());
+}
+
+fn append_marker(shard: &Shard, producer: i64, outcome: ControlType) {
+    let marker = EndTxnMarker {
+        outcome,
+        coordinator_epoch: 0,
+    };
+    let producer = transactional(producer);
+    append_bytes(
+        shard,
+        &RecordBatchBuilder::end_txn_marker(&marker, 1, producer).unwrap(),
+    );
+}
+
+fn transactional(id: i64) -> BatchProducer {
+    BatchProducer {
+        id: ProducerId(id),
+        epoch: ProducerEpoch(0),
+        base_sequence: 0,
+    }
+}
+
+fn append_bytes(shard: &Shard, bytes: &[u8]) {
+    let batch = AppendBatch {
+        header: BatchHeader::parse(bytes).unwrap(),
+        bytes,
+    };
+    let (epoch, now) = (LeaderEpoch(0), Now::at(1, 1));
+    let appended = shard
+        .partition
+        .append(&[batch], epoch, now, AppendOrigin::Leader);
+    appended.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn positions_of_transactions_count_if_they_were_committed() {
+    let disk = FaultyDisk::new();
+    let broker = broker_on(&disk);
+    assert!(commit(&broker, 1).await.is_ok());
+    let shard = broker.groups.shards().pop().unwrap();
+    append_positions(&shard, None, &[(1, 10), (2, 20), (3, 30), (4, 40)]);
+    append_positions(&shard, Some(7), &[(1, 11), (4, 44)]);
+    append_positions(&shard, Some(8), &[(2, 22)]);
+    // Behind the transaction's, so it wins over it.
+    append_positions(&shard, None, &[(4, 41)]);
+    append_marker(&shard, 8, ControlType::Abort);
+    append_marker(&shard, 7, ControlType::Commit);
+    // The same producers again: one commits now, one never ends.
+    append_positions(&shard, Some(8), &[(5, 55)]);
+    append_positions(&shard, Some(7), &[(3, 33)]);
+    append_marker(&shard, 8, ControlType::Commit);
+    shard.partition.announce(shard.partition.flush());
+    shard.load(&broker);
+    let request = Request::FetchOffsets(FetchOffsetsRequest {
+        group_id: GroupId::from("g"),
+        topics: None,
+        require_stable: false,
+    });
+    let Ok(Reply::FetchOffsets(topics)) = broker.groups.call(&broker, "g", request).await else {
+        panic!("no positions");
+    };
+    let mut found: Vec<_> = topics[0]
+        .partitions
+        .iter()
+        .filter_map(|(index, found)| Some((index.get(), found.as_ref()?.offset.get())))
+        .collect();
+    found.sort_unstable();
+    let expected = [(0, 1), (1, 11), (2, 20), (3, 30), (4, 41), (5, 55)];
+    assert_eq!(found, expected);
     broker.flusher.close();
 }
