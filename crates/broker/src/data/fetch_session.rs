@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use highwater_protocol::{ErrorCode, StrBytes};
+use highwater_types::limits::TOPIC_NAME_LEN_MAX;
 use highwater_types::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use parking_lot::Mutex;
 
@@ -116,6 +117,8 @@ impl FetchSession {
                     ..partition
                 }
             }
+            // No topic has a name of that length, and it would be kept for nothing.
+            None if key.0.name.len() > TOPIC_NAME_LEN_MAX => return Err(TooMany),
             None if !self.covered.take() => return Err(TooMany),
             None => {
                 self.positions.insert(key, self.partitions.len());
@@ -302,6 +305,21 @@ mod tests {
             last_fetched_epoch: LeaderEpoch::UNKNOWN,
             told: Told::NOTHING,
         }
+    }
+
+    #[test]
+    fn names_that_no_topic_can_have_are_not_remembered() {
+        let sessions = FetchSessions::new(2);
+        let named = |len: usize| SessionPartition {
+            topic: TopicKey {
+                id: TopicId::ZERO,
+                name: StrBytes::from_string("n".repeat(len)),
+            },
+            ..partition(0, 0)
+        };
+        assert!(sessions.open(0, false, &[named(250)]).is_none());
+        let session = sessions.open(0, false, &[named(249)]).expect("room");
+        assert_eq!(session.lock().upsert(named(250)), Err(TooMany));
     }
 
     #[test]

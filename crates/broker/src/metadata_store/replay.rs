@@ -12,7 +12,7 @@ use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 
 use super::MetadataError;
 use super::snapshot::SnapshotDir;
-use crate::batch_file::BatchFile;
+use crate::batch_file::{BatchFile, BatchFileError};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 4 * 1024 * 1024;
@@ -82,7 +82,13 @@ pub(crate) fn read_image(disk: &Arc<dyn Disk>, dir: &Path) -> Result<MetadataIma
     let mut scratch = Scratch::new();
     for segment in segments {
         let mut file = BatchFile::open(&**disk, &dir.join(segment.name))?;
-        while let Ok(Some((_, batch))) = file.next() {
+        loop {
+            let batch = match file.next() {
+                Ok(Some((_, batch))) => batch,
+                Ok(None) | Err(BatchFileError::Damaged { .. }) => break,
+                // What cannot be read is not what was never written.
+                Err(BatchFileError::Io(source)) => return Err(source.into()),
+            };
             if batch.header.base_offset < at {
                 continue;
             }

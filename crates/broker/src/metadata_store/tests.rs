@@ -99,6 +99,21 @@ fn a_decision_is_seen_after_a_crash_once_it_was_carried_out() {
 }
 
 #[test]
+fn what_cannot_be_read_is_not_taken_for_the_end_of_the_log() {
+    let disk = FaultyDisk::new();
+    assert_eq!(name_cluster(&open(&disk), "a").unwrap(), 1);
+    let read = || {
+        read_image(
+            &(Arc::new(disk.clone()) as _),
+            Path::new("/data/__cluster_metadata-0"),
+        )
+    };
+    assert!(read().unwrap().cluster().is_some());
+    disk.fail_reads_of(Some(".log"));
+    assert!(read().is_err());
+}
+
+#[test]
 fn a_full_disk_refuses_a_decision_and_takes_the_next() {
     let disk = FaultyDisk::new();
     let store = open(&disk);
