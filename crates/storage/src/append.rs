@@ -290,13 +290,9 @@ impl PartitionLog {
     ) -> Result<Arc<Segment>, StorageError> {
         let dir = self.path();
         let old = self.view.lock().segments.last().cloned();
-        if let Some(old) = &old
-            && writer.ahead.is_beyond(old.size())
-        {
+        if let Some(old) = &old {
             // Zeros between two segments would look as if the first were torn.
-            let file = old.file(self.place(&dir))?;
-            self.cut_ahead(writer, &*file, old.size())
-                .map_err(|source| StorageError::io(&dir, source))?;
+            self.cut_ahead(writer, old)?;
         }
         self.write_epochs(writer)?;
         // Nothing is closed before the new file is there, since a full disk must leave all as it

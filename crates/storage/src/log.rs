@@ -353,11 +353,7 @@ impl PartitionLog {
             return Ok(());
         };
         let dir = self.path();
-        if writer.ahead.is_beyond(active.size()) {
-            let file = active.file(self.place(&dir))?;
-            self.cut_ahead(writer, &*file, active.size())
-                .map_err(|source| StorageError::io(&dir, source))?;
-        }
+        self.cut_ahead(writer, &active)?;
         if active.size() >= SNAPSHOT_FROM_BYTES {
             if let Some(index) = self.view.lock().index.as_mut() {
                 index.note_time();

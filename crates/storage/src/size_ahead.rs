@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use highwater_disk::{Allocation, File};
 
 use crate::config::LogConfig;
+use crate::error::StorageError;
 use crate::log::{PartitionLog, Writer};
+use crate::segment::Segment;
 
 /// Small flushes that one piece of zeros is to last for.
 const FLUSHES_AHEAD: u64 = 16;
@@ -152,12 +154,15 @@ impl PartitionLog {
     pub(crate) fn cut_ahead(
         &self,
         writer: &mut Writer,
-        file: &dyn File,
-        size: u64,
-    ) -> std::io::Result<()> {
-        if writer.ahead.is_beyond(size) {
-            file.set_len(size)?;
+        active: &Segment,
+    ) -> Result<(), StorageError> {
+        if !writer.ahead.is_beyond(active.size()) {
+            return Ok(());
         }
+        let dir = self.path();
+        let file = active.file(self.place(&dir))?;
+        file.set_len(active.size())
+            .map_err(|source| StorageError::io(&dir, source))?;
         writer.ahead.reset();
         Ok(())
     }

@@ -7,8 +7,8 @@
 //! a partition that several wait for at once gathers: the next flush begins when as many have
 //! come as were there before, or when twice the time has passed that the flush took, which
 //! bounds what gathering can cost. Where each flush covers much, a larger one would not be
-//! cheaper by the byte, and nothing is gained by waiting. A lone producer, and one that comes to an idle partition, is
-//! flushed for at once.
+//! cheaper by the byte, and nothing is gained by waiting. A lone producer, and one that comes to
+//! an idle partition, is flushed for at once.
 
 use std::time::Duration;
 
@@ -89,11 +89,8 @@ impl GroupCommit {
         if pressed || there < 2 {
             return self.leave();
         }
-        if self.waiting > 0 && (!is_small || self.waiting >= there) {
-            return Next::Flush;
-        }
-        if !is_small {
-            return self.leave();
+        if !is_small || self.taken == 0 {
+            return self.gathered();
         }
         self.phase = Phase::Gathering { expected: there };
         Next::Gather((took * 2).min(GATHER_MAX))

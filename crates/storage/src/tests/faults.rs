@@ -15,15 +15,17 @@ fn running(disk: &FaultyDisk) -> crate::PartitionLog {
     log
 }
 
+fn used_bytes(disk: &FaultyDisk) -> u64 {
+    let files = disk.files();
+    let bytes = |path: &std::path::PathBuf| disk.bytes(path).unwrap().len() as u64;
+    files.iter().map(bytes).sum()
+}
+
 #[test]
 fn a_full_disk_refuses_writes_serves_reads_and_recovers_by_itself() {
     let disk = FaultyDisk::new();
     let log = running(&disk);
-    let used: u64 = disk
-        .files()
-        .iter()
-        .map(|path| disk.bytes(path).unwrap().len() as u64)
-        .sum();
+    let used = used_bytes(&disk);
     disk.set_capacity_bytes(Some(used + 30));
     let error = append_bytes(&log, &plain(&["does not fit"], 2)).unwrap_err();
     assert!(
@@ -44,11 +46,7 @@ fn what_a_full_disk_kept_from_the_journal_is_written_down_later() {
     let disk = FaultyDisk::new();
     let log = running(&disk);
     let dir = Arc::clone(log.log_dir());
-    let used: u64 = disk
-        .files()
-        .iter()
-        .map(|path| disk.bytes(path).unwrap().len() as u64)
-        .sum();
+    let used = used_bytes(&disk);
     disk.set_capacity_bytes(Some(used));
     assert!(dir.persist_flushed_ends().is_err());
     assert!(!dir.is_offline());
@@ -405,12 +403,6 @@ fn a_partition_that_a_full_disk_refused_is_made_later_without_a_word_about_damag
     disk.set_capacity_bytes(None);
     dir.create_partition(&tp, id, Arc::default()).unwrap();
     assert_eq!(dir.written_topic_id(&tp), Some(id));
-}
-
-fn used_bytes(disk: &FaultyDisk) -> u64 {
-    let files = disk.files();
-    let bytes = |path: &std::path::PathBuf| disk.bytes(path).unwrap().len() as u64;
-    files.iter().map(bytes).sum()
 }
 
 #[test]
