@@ -1,7 +1,9 @@
 //! Batches one behind the other, as files and fetch responses hold them.
 
 use crate::decompress::{DecompressError, decompress_into};
-use crate::{BatchHeader, HEADER_LEN, HeaderError, Records, Scratch, crc_of};
+use crate::{
+    BatchHeader, ControlType, HEADER_LEN, HeaderError, Records, Scratch, control_type, crc_of,
+};
 
 /// Why the next bytes are not a whole batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +78,16 @@ impl<'a> BatchView<'a> {
         }
         let payload = decompress_into(self, scratch, limit_bytes)?;
         Ok(Records::new(payload, self.header.record_count))
+    }
+
+    /// What a control batch says, by its first record; `None` for a batch of data, and for one
+    /// that cannot be read.
+    pub fn control_type(&self, scratch: &mut Scratch, limit_bytes: usize) -> Option<ControlType> {
+        if !self.header.attributes.is_control() {
+            return None;
+        }
+        let first = self.records(scratch, limit_bytes).ok()?.next()?.ok()?;
+        control_type(first.key).ok()
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use highwater_groups::GroupShard;
-use highwater_records::{BatchView, ControlType, Scratch, batches, control_type};
+use highwater_records::{BatchView, ControlType, Scratch, batches};
 use highwater_storage::ReadError;
 use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use highwater_types::{Offset, ProducerId};
@@ -68,9 +68,7 @@ impl Ends {
         walk(partition, from, &mut |batch| {
             let header = &batch.header;
             if header.attributes.is_control() && header.attributes.is_transactional() {
-                let records = batch.records(&mut scratch, DECOMPRESSED_BATCH_BYTES_MAX);
-                let marker = records.ok().and_then(|mut records| records.next()?.ok());
-                let kind = marker.and_then(|record| control_type(record.key).ok());
+                let kind = batch.control_type(&mut scratch, DECOMPRESSED_BATCH_BYTES_MAX);
                 let is_commit = kind == Some(ControlType::Commit);
                 ends.insert((header.producer_id, header.base_offset), is_commit);
             }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use highwater_disk::{Disk, File, OpenMode};
-use highwater_records::{BatchView, ControlType, Scratch, control_type};
+use highwater_records::{BatchView, ControlType, Scratch};
 use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use highwater_types::{LeaderEpoch, Offset, ProducerId};
 
@@ -156,9 +156,8 @@ fn note_transactions(copied: &mut Copied, batch: &BatchView<'_>, scratch: &mut S
         return;
     }
     copied.open.remove(&header.producer_id);
-    let marker = batch.records(scratch, DECOMPRESSED_BATCH_BYTES_MAX);
-    let first = marker.ok().and_then(|mut records| records.next()?.ok());
-    if first.is_some_and(|record| control_type(record.key) == Ok(ControlType::Abort)) {
+    let kind = batch.control_type(scratch, DECOMPRESSED_BATCH_BYTES_MAX);
+    if kind == Some(ControlType::Abort) {
         copied.aborted += 1;
     }
 }

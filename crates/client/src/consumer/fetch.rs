@@ -7,15 +7,16 @@ use bytes::Bytes;
 use highwater_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use highwater_protocol::messages::fetch_response::PartitionData;
 use highwater_protocol::messages::{FetchRequest, FetchResponse};
-use highwater_records::{
-    BatchView, BatchesError, ControlType, RecordView, Scratch, batches, control_type,
-};
+use highwater_records::{BatchView, BatchesError, ControlType, RecordView, Scratch, batches};
 use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use highwater_types::{BrokerId, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
 
 use super::{ConsumedRecord, ConsumerOptions};
 use crate::client::wire_topic;
 use crate::{Client, ClientError, IsolationLevel, Lane, RecordHeader, Refusal, Target};
+
+/// A marker has a key of 4 and a value of 6 bytes.
+const MARKER_BYTES_MAX: usize = 64 * 1024;
 
 /// What to fetch.
 #[derive(Clone, Debug)]
@@ -209,7 +210,7 @@ fn records(
                 &format!("CRC at {}", batch.header.base_offset),
             ));
         }
-        let marker = marker(&batch, &mut scratch);
+        let marker = batch.control_type(&mut scratch, MARKER_BYTES_MAX);
         if !aborted.drops(&batch, marker) {
             let limit_bytes = DECOMPRESSED_BATCH_BYTES_MAX;
             let records = batch.records(&mut scratch, limit_bytes);
@@ -224,20 +225,6 @@ fn records(
         fetched.next = fetched.next.max(batch.header.next_offset());
     }
     Ok(fetched)
-}
-
-fn marker(batch: &BatchView<'_>, scratch: &mut Scratch) -> Option<ControlType> {
-    /// A marker has a key of 4 and a value of 6 bytes.
-    const MARKER_BYTES_MAX: usize = 64 * 1024;
-    if !batch.header.attributes.is_control() {
-        return None;
-    }
-    let first = batch
-        .records(scratch, MARKER_BYTES_MAX)
-        .ok()?
-        .next()?
-        .ok()?;
-    control_type(first.key).ok()
 }
 
 fn owned(
