@@ -177,16 +177,7 @@ impl Broker {
         self: &Arc<Self>,
         decide: impl FnOnce(&Controller<'_>) -> Result<Decision<R>, E>,
     ) -> Result<Result<R, E>, MetadataError> {
-        self.decide(|controller| match decide(controller) {
-            Ok(decision) => Decision {
-                records: decision.records,
-                response: Ok(decision.response),
-            },
-            Err(error) => Decision {
-                records: Vec::new(),
-                response: Err(error),
-            },
-        })
+        self.decide(|controller| Decision::or_refusal(decide(controller)))
     }
 
     /// Asks the controller something that changes nothing.

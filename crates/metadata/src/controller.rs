@@ -50,6 +50,22 @@ pub struct Decision<R> {
     pub response: R,
 }
 
+impl<R, E> Decision<Result<R, E>> {
+    /// A decision that may have been refused as a whole; a refusal changes nothing.
+    pub fn or_refusal(decided: Result<Decision<R>, E>) -> Self {
+        match decided {
+            Ok(decision) => Self {
+                records: decision.records,
+                response: Ok(decision.response),
+            },
+            Err(error) => Self {
+                records: Vec::new(),
+                response: Err(error),
+            },
+        }
+    }
+}
+
 /// Whether a request is to be carried out or only checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

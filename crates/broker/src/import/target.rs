@@ -187,16 +187,7 @@ fn commit(
     // DURABILITY: from here on the topics exist.
     let left_out = metadata.submit(
         clock.now(),
-        |image: &MetadataImage| match decide(image, &plan.import) {
-            Ok(decision) => Decision {
-                records: decision.records,
-                response: Ok(decision.response),
-            },
-            Err(error) => Decision {
-                records: Vec::new(),
-                response: Err(error),
-            },
-        },
+        |image: &MetadataImage| Decision::or_refusal(decide(image, &plan.import)),
         |_, _| {},
     )??;
     let imported = logs.iter().zip(staged).map(|(log, staged)| ImportedLog {

@@ -45,16 +45,7 @@ pub(super) fn register(
     };
     let decide = |image: &MetadataImage| {
         let controller = Controller::new(image, &settings, &rules);
-        match controller.register_broker(cluster_id, registration, previous) {
-            Ok(decision) => Decision {
-                records: decision.records,
-                response: Ok(decision.response),
-            },
-            Err(error) => Decision {
-                records: Vec::new(),
-                response: Err(error),
-            },
-        }
+        Decision::or_refusal(controller.register_broker(cluster_id, registration, previous))
     };
     Ok(metadata.submit(clock.now(), decide, |_, _| {})??)
 }
