@@ -1,7 +1,9 @@
 //! The data path: partitions, their flushes, and the requests that wait for them.
 
 mod announcer;
+mod committer;
 mod fetch_session;
+mod flush_phase;
 mod flusher;
 mod group_commit;
 mod partition;

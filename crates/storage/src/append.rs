@@ -405,7 +405,6 @@ impl PartitionLog {
         }
         active.set_size(position);
         self.size_bytes.fetch_add(total, Ordering::AcqRel);
-        self.flush_sizes.appended(total);
         if let Some(last) = prepared.last() {
             self.ends
                 .log_end

@@ -114,6 +114,21 @@ impl PartitionLog {
         else {
             return Ok(None);
         };
+        if self
+            .ends
+            .wal_flushed
+            .load(std::sync::atomic::Ordering::Acquire)
+            > 0
+        {
+            // DURABILITY: what the write-ahead log says of these segments is void on disk before
+            // they are replaced, or a start would write it into those that replace them.
+            let stated = self
+                .dir
+                .journal
+                .lock()
+                .record(&[(&self.ends.tp, self.ends.known())]);
+            stated.map_err(|error| self.judge(error))?;
+        }
         let mut map = OffsetMap::new(limits.map_bytes_max);
         let filled = self.fill_map(&scope, &mut map, throttle)?;
         let Some(end) = filled.filter(|end| *end > scope.first_dirty) else {

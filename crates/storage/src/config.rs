@@ -70,9 +70,16 @@ pub struct StorageOptions {
     pub preallocate_chunk_bytes: u64,
     /// Size from which a segment is sized ahead.
     pub preallocate_from_bytes: u64,
-    /// Flushes up to this size are small: the file is written ahead with zeros for them, rather
-    /// than only given blocks.
-    pub small_flush_bytes: u64,
+    /// Size of a file of the write-ahead log.
+    pub wal_file_bytes: u64,
+    /// Files of the write-ahead log.
+    pub wal_files_max: usize,
+    /// A log that has to flush more than this is flushed by itself.
+    pub wal_entry_bytes_max: u64,
+    /// Largest block of the write-ahead log.
+    pub wal_block_bytes_max: u64,
+    /// Flushes a write-ahead log could have spared before one is made.
+    pub wal_after_flushes: u32,
     /// Idle time after which a producer is forgotten (`producer.id.expiration.ms`).
     pub producer_id_expiration_ms: i64,
     /// Producers that one log remembers; beyond it the one idle longest is forgotten.
@@ -90,7 +97,11 @@ impl Default for StorageOptions {
             open_files_max: 4096,
             preallocate_chunk_bytes: 16 << 20,
             preallocate_from_bytes: 64 << 10,
-            small_flush_bytes: 24 << 10,
+            wal_file_bytes: 16 << 20,
+            wal_files_max: 4,
+            wal_entry_bytes_max: 32 << 10,
+            wal_block_bytes_max: 512 << 10,
+            wal_after_flushes: 64,
             producer_id_expiration_ms: 24 * 3_600_000,
             producers_per_log_max: 100_000,
             snapshot_every_bytes: 64 << 20,

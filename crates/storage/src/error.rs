@@ -56,6 +56,15 @@ pub enum StorageError {
     /// The log has been closed for a clean stop.
     #[error("the log of {0} is closed")]
     Closed(TopicPartition),
+    /// What a crash has kept from the log could not be put back. The write-ahead log keeps it
+    /// for another start.
+    #[error("{tp} lacks records that could not be put back from the write-ahead log: {why}")]
+    Unreplayed {
+        /// The partition.
+        tp: TopicPartition,
+        /// What failed.
+        why: String,
+    },
     /// Bytes that were once good are not any more.
     #[error("{path} is damaged at byte {position}")]
     Damaged {

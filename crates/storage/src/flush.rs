@@ -14,7 +14,7 @@ use highwater_types::Offset;
 
 use crate::checkpoint::{Durable, replace_file};
 use crate::error::StorageError;
-use crate::log::{Closing, PartitionLog};
+use crate::log::{Closing, Committed, PartitionLog};
 use crate::paths;
 use crate::segment::Segment;
 use crate::snapshot_file;
@@ -22,8 +22,8 @@ use crate::snapshot_file;
 /// What one flush has to do.
 struct Plan {
     end: Offset,
-    /// How much had been appended then.
-    mark: u64,
+    /// The last block of the write-ahead log that says anything of the log until then.
+    wal_last: u64,
     /// The producers at `end`, if it is time for a snapshot within the segment.
     snapshot: Option<Vec<u8>>,
     stale_snapshot: Option<Offset>,
@@ -39,12 +39,19 @@ impl PartitionLog {
     /// one would not bring back.
     pub fn flush(&self) -> Result<Offset, StorageError> {
         let _flushing = self.flushing.lock();
+        self.flush_alone()
+    }
+
+    /// [`PartitionLog::flush`] for whoever holds `flushing`.
+    pub(crate) fn flush_alone(&self) -> Result<Offset, StorageError> {
         self.check_usable()?;
         let snapshot_is_due = {
             let view = self.view.lock();
             let size = view.segments.last().map_or(0, |active| active.size());
             size.saturating_sub(view.snapshot_bytes) >= self.dir.options.snapshot_every_bytes
         };
+        // A block that is under way may hold more than will have been flushed here.
+        let committing = self.committing.lock();
         // Producers and end must be of the same moment, so appends wait for this one.
         let mut writer = snapshot_is_due.then(|| self.writer.lock());
         if let Some(writer) = &mut writer {
@@ -54,7 +61,8 @@ impl PartitionLog {
         let plan = {
             let mut view = self.view.lock();
             let end = self.log_end();
-            if end == self.flushed_end() && view.closing.is_empty() && !view.dir_is_dirty {
+            let is_flushed = end == self.flushed_end() && !self.is_ahead();
+            if is_flushed && view.closing.is_empty() && !view.dir_is_dirty {
                 return Ok(end);
             }
             let active = view
@@ -68,7 +76,7 @@ impl PartitionLog {
             }
             Plan {
                 end,
-                mark: self.flush_sizes.mark(),
+                wal_last: self.ends.wal_last.load(Ordering::Acquire),
                 stale_snapshot: view.snapshot.filter(|_| snapshot.is_some()),
                 snapshot,
                 closing: std::mem::take(&mut view.closing),
@@ -76,6 +84,7 @@ impl PartitionLog {
                 dir_is_dirty: std::mem::take(&mut view.dir_is_dirty),
             }
         };
+        drop(committing);
         if let Err(error) = self.carry_out(&plan) {
             if matches!(error, StorageError::Io { .. }) && error.is_passing() {
                 // No sync has failed, there was no descriptor left to open a file with.
@@ -193,18 +202,34 @@ impl PartitionLog {
 
     /// Lets the flush count.
     fn settle(&self, plan: &Plan) {
-        let view = self.view.lock();
+        let mut view = self.view.lock();
         self.ends.flushed_end.store(plan.end.0, Ordering::Release);
+        self.ends
+            .wal_flushed
+            .store(plan.wal_last, Ordering::Release);
+        self.ends
+            .durable_end
+            .fetch_max(plan.end.0, Ordering::AcqRel);
         for closing in &plan.closing {
             closing.segment.unpin();
         }
-        if let Some((active, size)) = &plan.active
-            && active.size() == *size
-        {
-            active.unpin();
+        if let Some((active, size)) = &plan.active {
+            if active.size() == *size {
+                active.unpin();
+            }
+            // A commit may have come further while the flush was under way.
+            if view
+                .committed
+                .is_none_or(|committed| committed.end <= plan.end)
+            {
+                view.committed = Some(Committed {
+                    base: active.base,
+                    position: *size,
+                    end: plan.end,
+                });
+            }
         }
         drop(view);
-        self.flush_sizes.flushed(plan.mark);
         self.note_flushed();
     }
 

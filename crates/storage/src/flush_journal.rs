@@ -8,7 +8,8 @@
 //! big endian, as all integers), CRC-32C of the payload (4), payload. A payload is a row of
 //! items: `1`, id (4), topic id (16), partition (4), length of the name (2), topic name gives
 //! a number to a log; `2`, id (4), flushed end (8), log start (8) states both; `3`, id (4)
-//! forgets a log. A later statement replaces an earlier one. Reading stops at the first frame
+//! forgets a log; `4`, id (4), sequence (8) makes void what blocks of the write-ahead log up to
+//! that one say of it. A later statement replaces an earlier one. Reading stops at the first frame
 //! that is not whole.
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use highwater_types::{Offset, TopicId, TopicName, TopicPartition};
 
 use crate::checkpoint::{Durable, FILE_BYTES_MAX, replace_file};
 use crate::error::StorageError;
+use crate::take::{number, take};
 
 pub(crate) const FILE_NAME: &str = "highwater-flushed-ends";
 const MAGIC: &[u8; 8] = b"HWFLUSH1";
@@ -35,6 +37,8 @@ pub struct FlushedEnd {
     pub flushed_end: Offset,
     /// Everything below may be deleted.
     pub log_start: Offset,
+    /// Blocks of the write-ahead log up to this one say nothing of the log any more.
+    pub wal_sequence: u64,
 }
 
 #[derive(Debug)]
@@ -53,16 +57,6 @@ pub(crate) struct FlushJournal {
     next_id: u32,
     entries: HashMap<TopicPartition, Entry>,
     bytes_max: u64,
-}
-
-fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
-    let (head, rest) = bytes.split_at_checked(len)?;
-    *bytes = rest;
-    Some(head)
-}
-
-fn number<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    take(bytes, N)?.try_into().ok()
 }
 
 /// Reads the statements of a journal; also how many bytes of it are whole.
@@ -121,6 +115,7 @@ fn apply(
                     topic_id,
                     flushed_end: Offset::ZERO,
                     log_start: Offset::ZERO,
+                    wal_sequence: 0,
                 };
                 names.insert(id, tp.clone());
                 entries.insert(tp, Entry { id, known });
@@ -140,6 +135,14 @@ fn apply(
                     && entries.get(&tp).is_some_and(|entry| entry.id == id)
                 {
                     entries.remove(&tp);
+                }
+            }
+            4 => {
+                let sequence = u64::from_be_bytes(number(&mut items)?);
+                if let Some(entry) = names.get(&id).and_then(|tp| entries.get_mut(tp))
+                    && entry.id == id
+                {
+                    entry.known.wal_sequence = sequence;
                 }
             }
             _ => return None,
@@ -162,6 +165,12 @@ fn put_ends(out: &mut Vec<u8>, id: u32, known: FlushedEnd) {
     out.extend_from_slice(&id.to_be_bytes());
     out.extend_from_slice(&known.flushed_end.0.to_be_bytes());
     out.extend_from_slice(&known.log_start.0.to_be_bytes());
+}
+
+fn put_wal_sequence(out: &mut Vec<u8>, id: u32, known: FlushedEnd) {
+    out.push(4);
+    out.extend_from_slice(&id.to_be_bytes());
+    out.extend_from_slice(&known.wal_sequence.to_be_bytes());
 }
 
 fn frame(payload: &[u8]) -> Vec<u8> {
@@ -205,7 +214,13 @@ impl FlushJournal {
         self.entries.get(tp).map(|entry| entry.known)
     }
 
-    /// States ends durably.
+    /// The last block of the write-ahead log of which any statement knows.
+    pub(crate) fn wal_sequence_max(&self) -> u64 {
+        let known = self.entries.values().map(|entry| entry.known.wal_sequence);
+        known.max().unwrap_or(0)
+    }
+
+    /// States ends durably. What was said of the write-ahead log is never taken back.
     pub(crate) fn record(
         &mut self,
         statements: &[(&TopicPartition, FlushedEnd)],
@@ -216,18 +231,22 @@ impl FlushJournal {
                 .entries
                 .get(*tp)
                 .filter(|e| e.known.topic_id == known.topic_id);
-            let id = match same {
-                Some(entry) => entry.id,
+            let (id, sequence) = match same {
+                Some(entry) => (entry.id, entry.known.wal_sequence),
                 None => {
                     let id = self.next_id;
                     self.next_id += 1;
                     put_name(&mut payload, id, tp, known.topic_id);
-                    id
+                    (id, 0)
                 }
             };
-            put_ends(&mut payload, id, *known);
-            self.entries
-                .insert((*tp).clone(), Entry { id, known: *known });
+            let mut known = *known;
+            put_ends(&mut payload, id, known);
+            if known.wal_sequence > sequence {
+                put_wal_sequence(&mut payload, id, known);
+            }
+            known.wal_sequence = known.wal_sequence.max(sequence);
+            self.entries.insert((*tp).clone(), Entry { id, known });
         }
         self.append(&payload)
     }
@@ -276,6 +295,9 @@ impl FlushJournal {
         for (tp, entry) in &self.entries {
             put_name(&mut payload, entry.id, tp, entry.known.topic_id);
             put_ends(&mut payload, entry.id, entry.known);
+            if entry.known.wal_sequence > 0 {
+                put_wal_sequence(&mut payload, entry.id, entry.known);
+            }
         }
         if !payload.is_empty() {
             bytes.extend_from_slice(&frame(&payload));
@@ -303,6 +325,7 @@ mod tests {
             topic_id: TopicId([id; 16]),
             flushed_end: Offset(end),
             log_start: Offset(0),
+            wal_sequence: 0,
         }
     }
 

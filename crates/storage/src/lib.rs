@@ -32,9 +32,11 @@ mod scan;
 mod segment;
 mod size_ahead;
 mod snapshot_file;
+mod take;
 mod timestamps;
 mod truncate;
 mod trusted_clock;
+mod wal;
 
 pub use append::{AppendBatch, AppendOrigin, AppendOutcome, Appended};
 pub use compaction::{Compacted, CompactionLimits, Throttle};
@@ -47,6 +49,7 @@ pub use read::ReadRange;
 pub use recovery::RecoveryReport;
 pub use retention::Retained;
 pub use timestamps::TimestampedOffset;
+pub use wal::Commit;
 
 #[cfg(test)]
 mod tests;

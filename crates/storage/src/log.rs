@@ -2,7 +2,7 @@
 //!
 //! Two locks: `writer` serialises everything that changes the end of the log and is held
 //! during a write; `view` is what readers need and is held for a few instructions only. Where
-//! both are taken, `writer` comes first; `flushing` comes before either. The ends of the log
+//! both are taken, `writer` comes first; `flushing` and then `committing` come before either. The ends of the log
 //! are atomics, so that asking for them takes no lock.
 
 use std::collections::VecDeque;
@@ -23,7 +23,7 @@ use crate::log_dir::LogDir;
 use crate::paths;
 use crate::producer_state::{ProducerStateView, ProducerTable};
 use crate::segment::{Place, Segment};
-use crate::size_ahead::{Ahead, FlushSizes};
+use crate::size_ahead::Ahead;
 use crate::snapshot_file;
 
 /// Below this size the active segment is replayed rather than a snapshot written at the stop.
@@ -36,7 +36,14 @@ pub(crate) struct LogEnds {
     pub(crate) topic_id: TopicId,
     pub(crate) log_start: AtomicI64,
     pub(crate) log_end: AtomicI64,
+    /// Everything below is on disk in the segment files.
     pub(crate) flushed_end: AtomicI64,
+    /// Everything below is on disk, in the segment files or in the write-ahead log.
+    pub(crate) durable_end: AtomicI64,
+    /// The last block of the write-ahead log with an entry of this log, 0 if there is none.
+    pub(crate) wal_last: AtomicU64,
+    /// Up to which block the entries of this log are on disk in the segment files.
+    pub(crate) wal_flushed: AtomicU64,
     /// Base offset of the first segment.
     pub(crate) first_base: AtomicI64,
     /// Whether the journal is to be told of a new flushed end.
@@ -56,6 +63,9 @@ impl LogEnds {
             log_start: AtomicI64::new(start.0),
             log_end: AtomicI64::new(end.0),
             flushed_end: AtomicI64::new(end.0),
+            durable_end: AtomicI64::new(end.0),
+            wal_last: AtomicU64::new(0),
+            wal_flushed: AtomicU64::new(0),
             first_base: AtomicI64::new(start.0),
             queued: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
@@ -85,11 +95,14 @@ impl LogEnds {
     }
 
     pub(crate) fn known(&self) -> FlushedEnd {
+        // In the opposite order to that in which a flush sets them.
+        let wal_sequence = self.wal_flushed.load(Ordering::Acquire);
         let (flushed_end, log_start) = (self.flushed_end(), self.log_start());
         FlushedEnd {
             topic_id: self.topic_id,
             flushed_end,
             log_start,
+            wal_sequence,
         }
     }
 }
@@ -102,6 +115,15 @@ pub(crate) struct Closing {
     pub(crate) next_base: Offset,
     /// A snapshot within the segment, which that at its end makes superfluous.
     pub(crate) stale_snapshot: Option<Offset>,
+}
+
+/// Up to where the active segment is on disk, be it in the write-ahead log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Committed {
+    /// Base offset of the segment.
+    pub(crate) base: Offset,
+    pub(crate) position: u64,
+    pub(crate) end: Offset,
 }
 
 /// A file that was renamed for deletion.
@@ -120,6 +142,7 @@ pub(crate) struct View {
     pub(crate) recent: VecDeque<(Offset, u32)>,
     pub(crate) index: Option<Box<ActiveIndex>>,
     pub(crate) closing: Vec<Closing>,
+    pub(crate) committed: Option<Committed>,
     /// The snapshot within the active segment, and how far the segment reached then.
     pub(crate) snapshot: Option<Offset>,
     pub(crate) snapshot_bytes: u64,
@@ -150,11 +173,14 @@ pub struct PartitionLog {
     pub(crate) writer: Mutex<Writer>,
     pub(crate) view: Mutex<View>,
     pub(crate) flushing: Mutex<()>,
+    /// Held while a block of the write-ahead log with bytes of this log is under way.
+    pub(crate) committing: Mutex<()>,
+    /// When the log was last listed in a file of the write-ahead log.
+    pub(crate) wal_turn: AtomicU64,
     pub(crate) cleaning: Mutex<()>,
     /// Held while the index files of a closed segment are replaced.
     pub(crate) indexing: Mutex<()>,
     pub(crate) size_bytes: AtomicU64,
-    pub(crate) flush_sizes: FlushSizes,
 }
 
 impl PartitionLog {
@@ -171,6 +197,7 @@ impl PartitionLog {
             recent: VecDeque::new(),
             index: None,
             closing: Vec::new(),
+            committed: None,
             snapshot: None,
             snapshot_bytes: 0,
             dir_is_dirty: false,
@@ -203,10 +230,11 @@ impl PartitionLog {
             writer: Mutex::new(writer),
             view: Mutex::new(view),
             flushing: Mutex::new(()),
+            committing: Mutex::new(()),
+            wal_turn: AtomicU64::new(0),
             cleaning: Mutex::new(()),
             indexing: Mutex::new(()),
             size_bytes: AtomicU64::new(size_bytes),
-            flush_sizes: FlushSizes::default(),
         }
     }
 
@@ -235,9 +263,20 @@ impl PartitionLog {
         self.ends.log_end()
     }
 
-    /// Everything below is on disk.
+    /// Everything below is on disk in the segment files.
     pub fn flushed_end(&self) -> Offset {
         self.ends.flushed_end()
+    }
+
+    /// Everything below is on disk, in the segment files or in the write-ahead log.
+    pub fn durable_end(&self) -> Offset {
+        Offset(self.ends.durable_end.load(Ordering::Acquire))
+    }
+
+    /// Whether the write-ahead log holds what the segment files may not hold yet.
+    pub(crate) fn is_ahead(&self) -> bool {
+        let flushed = self.ends.wal_flushed.load(Ordering::Acquire);
+        self.ends.wal_last.load(Ordering::Acquire) > flushed
     }
 
     /// Bytes of all segments.

@@ -20,6 +20,7 @@ use crate::log::{LogEnds, PartitionLog};
 use crate::paths;
 use crate::recovery::RecoveryReport;
 use crate::trusted_clock::TrustedClock;
+use crate::wal::{self, Wal};
 
 const META_PROPERTIES: &str = "meta.properties";
 pub(crate) const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
@@ -68,6 +69,9 @@ pub struct LogDir {
     pub(crate) start: StartState,
     pub(crate) offline: OnceLock<String>,
     pub(crate) journal: Mutex<FlushJournal>,
+    pub(crate) wal: Wal,
+    /// Logs for which the write-ahead log still holds what their segments lack.
+    pub(crate) unreplayed: HashMap<TopicPartition, String>,
     pub(crate) changed: Mutex<Vec<Arc<LogEnds>>>,
     pub(crate) logs: Mutex<HashMap<TopicPartition, Arc<LogEnds>>>,
     pub(crate) cleaner_offsets: Mutex<CleanerOffsets>,
@@ -108,8 +112,12 @@ impl LogDir {
         let directory_id = claim(&*disk, path, identity)?;
         let start = read_start_state(&*disk, path)?;
         let cleaner_offsets = offsets(&*disk, path, checkpoint::CLEANER_OFFSETS);
-        let journal = FlushJournal::open(Arc::clone(&disk), path, options.flush_journal_bytes_max);
+        let mut journal =
+            FlushJournal::open(Arc::clone(&disk), path, options.flush_journal_bytes_max);
+        let replayed = wal::replay::replay(&*disk, path, &start, &mut journal)?;
         Ok(Arc::new(Self {
+            wal: Wal::new(&disk, path, &options, replayed.next_sequence),
+            unreplayed: replayed.refused,
             path: path.to_path_buf(),
             directory_id,
             handles: HandleCache::new(options.open_files_max),
@@ -243,6 +251,7 @@ impl LogDir {
             topic_id: id,
             flushed_end: Offset::ZERO,
             log_start: Offset::ZERO,
+            wal_sequence: 0,
         };
         let known: Vec<_> = wanted.iter().map(|(tp, id, _)| (tp, none(*id))).collect();
         let noted = self.journal.lock().record(&known);
@@ -316,7 +325,13 @@ impl LogDir {
         now: Now,
     ) -> Result<(PartitionLog, RecoveryReport), StorageError> {
         self.check_online()?;
-        let opened = crate::recovery::open(self, tp, config, now);
+        let opened = match self.unreplayed.get(tp) {
+            None => crate::recovery::open(self, tp, config, now),
+            Some(why) => Err(StorageError::Unreplayed {
+                tp: tp.clone(),
+                why: why.clone(),
+            }),
+        };
         if opened.is_err() {
             // Its end is as the last stop left it, which a clean stop of the others cannot mend.
             self.has_unopened.store(true, Ordering::Release);

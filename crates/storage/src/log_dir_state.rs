@@ -145,6 +145,7 @@ impl LogDir {
         {
             return Ok(());
         }
+        self.wal.remove().map_err(|error| self.judge(error))?;
         let path = self.path().join(CLEAN_SHUTDOWN);
         replace_file(
             &*self.disk,

@@ -126,9 +126,9 @@ impl Opening<'_> {
         )?;
         self.take_over(&mut walked);
         let log_end = walked.end;
-        let mut epochs = self.read_epochs(&segments, &walked)?;
-        epochs.truncate_end(log_end);
         let log_start = log_start.unwrap_or(first_base).max(first_base).min(log_end);
+        let mut epochs = self.read_epochs(&segments, &walked, log_start)?;
+        epochs.truncate_end(log_end);
         epochs.truncate_start(log_start);
         let ends = LogEnds::new(self.tp, topic_id, log_start, log_end);
         let sure = if may_cut {
@@ -136,8 +136,9 @@ impl Opening<'_> {
         } else {
             log_end
         };
-        ends.flushed_end
-            .store(sure.0, std::sync::atomic::Ordering::Release);
+        for end in [&ends.flushed_end, &ends.durable_end] {
+            end.store(sure.0, std::sync::atomic::Ordering::Release);
+        }
         ends.first_base
             .store(first_base.0, std::sync::atomic::Ordering::Release);
         let mut view = View {
@@ -145,6 +146,7 @@ impl Opening<'_> {
             recent: VecDeque::new(),
             index: walked.index.map(Box::new),
             closing: walked.closing,
+            committed: None,
             snapshot: walked.snapshot,
             snapshot_bytes: 0,
             dir_is_dirty: walked.has_cut,
@@ -200,6 +202,7 @@ impl Opening<'_> {
         &self,
         segments: &[Arc<Segment>],
         walked: &Walk,
+        log_start: Offset,
     ) -> Result<EpochLineage, StorageError> {
         let path = self.place.dir.join(checkpoint::LEADER_EPOCHS);
         let read = read_or_warn(self.place.disk, &path, checkpoint::parse_leader_epochs);
@@ -220,7 +223,10 @@ impl Opening<'_> {
             .rev()
             .find(|(_, start)| *start <= first_offset)
             .is_some_and(|(epoch, _)| *epoch == first_epoch);
-        if !agrees {
+        // A crash may have undone the removal of segments, but not what was said after it.
+        let entries = lineage.entries();
+        let begins_late = entries.first().is_some_and(|(_, start)| *start > log_start);
+        if !agrees || begins_late {
             lineage = rebuild_epochs(self.place, segments, first_offset, Some(first_epoch))?;
         }
         for (epoch, start) in &walked.epochs {

@@ -11,6 +11,7 @@ use highwater_types::{Now, Offset};
 
 use crate::config::LogConfig;
 use crate::error::StorageError;
+use crate::flush_journal::FlushedEnd;
 use crate::log::{DueFile, PartitionLog, Writer};
 use crate::paths;
 use crate::segment::Segment;
@@ -53,7 +54,12 @@ impl PartitionLog {
             let synced = self.dir.disk.sync_dir(&dir);
             synced.map_err(|source| self.judge(StorageError::io(&dir, source)))?;
         }
-        let doomed: Vec<Arc<Segment>> = self.view.lock().segments[..count].to_vec();
+        let (doomed, next_base) = {
+            let view = self.view.lock();
+            let next = view.segments.get(count).map(|next| next.base);
+            (view.segments[..count].to_vec(), next)
+        };
+        self.state_log_start(next_base.unwrap_or(self.log_end()))?;
         for segment in &doomed {
             done.bytes_deleted += segment.size();
         }
@@ -62,6 +68,22 @@ impl PartitionLog {
             .map_err(|error| self.judge(error))?;
         done.log_start = self.log_start();
         Ok(done)
+    }
+
+    /// Writes down where the log is to begin.
+    fn state_log_start(&self, log_start: Offset) -> Result<(), StorageError> {
+        let known = self.ends.known();
+        let known = FlushedEnd {
+            log_start: log_start.max(known.log_start),
+            ..known
+        };
+        // DURABILITY: of several segments that were removed a crash may bring back any, and with
+        // the first but not the second the log would have a hole.
+        match self.dir.journal.lock().record(&[(&self.ends.tp, known)]) {
+            // Removing is what makes room again.
+            Err(error) if error.is_passing() => Ok(()),
+            recorded => recorded.map_err(|error| self.judge(error)),
+        }
     }
 
     /// How many of the first segments may go.

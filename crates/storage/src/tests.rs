@@ -9,3 +9,4 @@ mod indexes;
 mod oddities;
 mod recovery_cost;
 mod support;
+mod wal;

@@ -59,6 +59,14 @@ impl PartitionLog {
     /// batch that reaches over `offset` goes whole. Nothing happens if the log ends before.
     pub fn truncate_to(&self, offset: Offset, now: Now) -> Result<(), ReadError> {
         let _flushing = self.flushing.lock();
+        let _committing = loop {
+            // The statement below makes void what the write-ahead log says of what stays, too.
+            self.flush_alone()?;
+            let committing = self.committing.lock();
+            if !self.is_ahead() {
+                break committing;
+            }
+        };
         let mut writer = self.writer.lock();
         self.check_usable()?;
         if offset >= self.log_end() {
@@ -71,7 +79,7 @@ impl PartitionLog {
         let known = FlushedEnd {
             flushed_end,
             log_start,
-            topic_id: self.ends.topic_id,
+            ..self.ends.known()
         };
         let recorded = self.dir.journal.lock().record(&[(&self.ends.tp, known)]);
         recorded.map_err(|error| self.judge(error))?;
@@ -94,9 +102,9 @@ impl PartitionLog {
         };
         self.ends.log_start.store(log_start.0, Ordering::Release);
         self.ends.log_end.store(offset.0, Ordering::Release);
-        self.ends
-            .flushed_end
-            .store(flushed_end.0, Ordering::Release);
+        for end in [&self.ends.flushed_end, &self.ends.durable_end] {
+            end.store(flushed_end.0, Ordering::Release);
+        }
         writer.epochs.truncate_end(offset);
         self.write_epochs(&mut writer)?;
         writer.ahead.reset();
@@ -125,6 +133,7 @@ impl PartitionLog {
                 .partition_point(|segment| segment.base < offset);
             let doomed = view.segments.split_off(kept);
             view.closing.retain(|closing| closing.next_base <= offset);
+            view.committed = None;
             view.recent.clear();
             view.index = None;
             view.dir_is_dirty = true;

@@ -1,22 +1,25 @@
-//! Group commit: many partitions flush at once, each at most once at a time.
+//! Flushing: many partitions at once, each at most once at a time.
 //!
-//! An fsync costs latency, not throughput, if many are in flight. A partition that has
-//! something to flush is queued once; the thread that takes it flushes everything that was
-//! appended until then, and stays with it as long as more comes (`group_commit.rs` decides),
-//! unless other partitions wait. Nothing lingers when idle, and no lock is held during an fsync.
+//! Small appends are committed together (`committer.rs`). A partition that has more to flush is
+//! queued once here; the thread that takes it flushes everything that was appended until then.
+//! An fsync costs latency, not throughput, if many are in flight. Nothing lingers when idle, and
+//! no lock is held during an fsync that appends would wait for.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use highwater_protocol::ErrorCode;
+use highwater_storage::PartitionLog;
+use highwater_types::Offset;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::data::Partition;
 use crate::data::announcer::Announcer;
-use crate::data::group_commit::{Asked, GroupCommit, Next};
+use crate::data::committer::Committer;
+use crate::data::flush_phase::{Asked, FlushPhase, Route};
 use crate::metrics::{Durations, DurationsSnapshot};
 
 /// Flushes in flight at most, over all partitions.
@@ -25,40 +28,33 @@ const THREADS_MAX: usize = 64;
 const IDLE: Duration = Duration::from_secs(5);
 
 /// Where one partition stands with its flushes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct FlushState {
-    commit: Mutex<GroupCommit>,
-    gathered: Condvar,
+    phase: Mutex<FlushPhase>,
+    /// That of its directory, once it was looked up.
+    committer: OnceLock<Arc<Committer>>,
+}
+
+fn route(log: &PartitionLog) -> Route {
+    if log.is_for_commit() {
+        Route::Together
+    } else {
+        Route::Alone
+    }
 }
 
 impl FlushState {
-    /// Asks for a flush; true if the caller must put the partition into the queue.
-    fn request(&self) -> bool {
-        let asked = self.commit.lock().request();
-        if asked == Asked::Wake {
-            self.gathered.notify_one();
-        }
-        asked == Asked::Enqueue
+    pub(super) fn start(&self, route: Route) {
+        self.phase.lock().start(route);
     }
 
-    fn start(&self) {
-        self.commit.lock().start();
+    /// Ends a flush; says where the partition has to be queued again, if it has.
+    pub(super) fn finish(&self, log: &PartitionLog) -> Option<Route> {
+        self.phase.lock().finish(|| route(log))
     }
 
-    /// Ends a flush, waits for company if that pays, and says how to go on.
-    fn finish(&self, took: Duration, pressed: bool, is_small: bool) -> Next {
-        let mut commit = self.commit.lock();
-        let next = commit.finish(took, pressed, is_small);
-        let Next::Gather(time) = next else {
-            return next;
-        };
-        let until = Instant::now() + time;
-        while !commit.is_complete() {
-            if self.gathered.wait_until(&mut commit, until).timed_out() {
-                break;
-            }
-        }
-        commit.gathered()
+    pub(super) fn decline(&self) {
+        self.phase.lock().decline();
     }
 }
 
@@ -80,6 +76,7 @@ pub(crate) struct Flusher {
     queued: AtomicUsize,
     durations: Durations,
     announcer: Arc<Announcer>,
+    committers: Mutex<Vec<Arc<Committer>>>,
 }
 
 impl Flusher {
@@ -89,11 +86,46 @@ impl Flusher {
 
     /// Sees to it that what has been appended to the partition until now is flushed soon.
     pub(crate) fn request(self: &Arc<Self>, partition: &Arc<Partition>) {
-        if !partition.flush_state().request() {
-            return;
+        let state = partition.flush_state();
+        let asked = state.phase.lock().request(|| route(&partition.log));
+        match asked {
+            Asked::Enqueue(route) => self.enqueue_by(route, Arc::clone(partition)),
+            Asked::Covered(Route::Together) => self.committer_of(partition).join(),
+            Asked::Covered(Route::Alone) => {}
         }
+    }
+
+    fn enqueue_by(self: &Arc<Self>, route: Route, partition: Arc<Partition>) {
+        match route {
+            Route::Together => {
+                let committer = Arc::clone(self.committer_of(&partition));
+                committer.add(self, partition);
+            }
+            Route::Alone => self.enqueue(partition),
+        }
+    }
+
+    /// The committer of the directory that the partition is in.
+    fn committer_of<'a>(&self, partition: &'a Partition) -> &'a Arc<Committer> {
+        partition.flush_state().committer.get_or_init(|| {
+            let dir = partition.log.log_dir();
+            let mut committers = self.committers.lock();
+            let known = committers
+                .iter()
+                .find(|known| Arc::ptr_eq(known.dir(), dir));
+            if let Some(known) = known {
+                return Arc::clone(known);
+            }
+            let made = Arc::new(Committer::new(dir));
+            committers.push(Arc::clone(&made));
+            made
+        })
+    }
+
+    /// Queues a partition for a flush of its own.
+    pub(super) fn enqueue(self: &Arc<Self>, partition: Arc<Partition>) {
         let mut queue = self.queue.lock();
-        queue.partitions.push_back(Arc::clone(partition));
+        queue.partitions.push_back(partition);
         self.note_queued(&queue);
         if queue.idle_threads > 0 {
             self.work.notify_one();
@@ -131,6 +163,16 @@ impl Flusher {
         Arc::clone(&self.announcer).run().await;
     }
 
+    /// The high watermark of a partition has moved.
+    pub(super) fn announce_moved(&self, partition: &Arc<Partition>, offset: Offset) {
+        self.announcer.announce(partition, offset);
+    }
+
+    /// A flush has taken this long.
+    pub(super) fn observe(&self, took: Duration) {
+        self.durations.observe(took);
+    }
+
     /// How long flushes have taken.
     pub(crate) fn durations(&self) -> DurationsSnapshot {
         self.durations.snapshot()
@@ -141,21 +183,20 @@ impl Flusher {
         self.queued.load(Ordering::Relaxed)
     }
 
-    fn run(&self) {
+    fn run(self: &Arc<Self>) {
         while let Some(partition) = self.next() {
             self.flush(partition);
         }
     }
 
-    fn flush(&self, partition: Arc<Partition>) {
+    fn flush(self: &Arc<Self>, partition: Arc<Partition>) {
         loop {
-            partition.flush_state().start();
+            partition.flush_state().start(Route::Alone);
             let started = Instant::now();
             let flushed = catch_unwind(AssertUnwindSafe(|| partition.flush()));
-            let took = started.elapsed();
-            self.durations.observe(took);
+            self.observe(started.elapsed());
             match flushed {
-                Ok(Some(offset)) => self.announcer.announce(&partition, offset),
+                Ok(Some(offset)) => self.announce_moved(&partition, offset),
                 Ok(None) => {}
                 Err(_) => {
                     // Whether anything is on disk is not known, so nothing there may count.
@@ -163,16 +204,12 @@ impl Flusher {
                     partition.fail(ErrorCode::KAFKA_STORAGE_ERROR);
                 }
             }
-            let (state, is_small) = (partition.flush_state(), partition.log.flushes_are_small());
-            match state.finish(took, self.queued() > 0, is_small) {
-                Next::Flush | Next::Gather(_) => {}
-                Next::Enqueue => {
-                    let mut queue = self.queue.lock();
-                    queue.partitions.push_back(partition);
-                    self.note_queued(&queue);
-                    return;
-                }
-                Next::Release => return,
+            self.committer_of(&partition).keep_up();
+            match partition.flush_state().finish(&partition.log) {
+                Some(Route::Alone) if self.queued() == 0 => {}
+                // Others come first; then this partition again.
+                Some(route) => return self.enqueue_by(route, partition),
+                None => return,
             }
         }
     }
@@ -207,6 +244,11 @@ impl Flusher {
 
     /// Finishes what is queued and ends the threads; blocks.
     pub(crate) fn close(&self) {
+        // They may still hand partitions over.
+        let committers = std::mem::take(&mut *self.committers.lock());
+        for committer in committers {
+            committer.close();
+        }
         let mut queue = self.queue.lock();
         queue.closed = true;
         self.work.notify_all();

@@ -1,14 +1,13 @@
-//! When a partition is flushed: the machine behind group commit.
+//! When what has been appended is committed: the machine behind group commit.
 //!
-//! A flush covers whatever was appended before it began, so the fewer flushes the more each of
-//! them covers. When the answers of a flush have gone out, those who got them send their next
-//! requests within moments; a flush that starts at once for the first of them leaves the others
-//! to another flush, and with many producers the broker ends up flushing for each request. So
-//! a partition that several wait for at once gathers: the next flush begins when as many have
-//! come as were there before, or when twice the time has passed that the flush took, which
-//! bounds what gathering can cost. Where each flush covers much, a larger one would not be
-//! cheaper by the byte, and nothing is gained by waiting. A lone producer, and one that comes to
-//! an idle partition, is flushed for at once.
+//! A commit covers whatever was appended before it began, so the fewer commits the more each of
+//! them covers. When the answers of a commit have gone out, those who got them send their next
+//! requests within moments; a commit that starts at once for the first of them leaves the others
+//! to another, and with many producers the broker ends up flushing for each request. So when
+//! several have waited at once, the next commit gathers: it begins when as many have come as
+//! were there before, or when twice the time has passed that the last one took, which bounds
+//! what gathering can cost. A lone producer, and one that comes to an idle broker, is committed
+//! for at once.
 
 use std::time::Duration;
 
@@ -17,91 +16,53 @@ const GATHER_MAX: Duration = Duration::from_millis(1);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
-    /// Nobody wants a flush.
+    /// Nobody waits for a commit.
     #[default]
-    Idle,
-    /// Waiting for a thread.
-    Queued,
-    /// A thread is at it.
+    Resting,
+    /// A commit is under way, or about to be.
     Running,
     /// The thread waits for company.
     Gathering { expected: u32 },
 }
 
-/// What a request for a flush calls for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// Nothing: it will be covered.
-    Covered,
-    /// The partition has to be queued.
-    Enqueue,
-    /// The thread that gathers has to go on.
-    Wake,
-}
-
-/// What a thread does after a flush.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Nothing more to do here.
-    Release,
-    /// Others come first; then this partition again.
-    Enqueue,
-    /// Flush again at once.
-    Flush,
-    /// Wait for [`Asked::Wake`], at most this long; then [`GroupCommit::gathered`].
-    Gather(Duration),
-}
-
-/// Where one partition stands with its flushes.
+/// When to commit.
 #[derive(Debug, Default)]
 pub(super) struct GroupCommit {
     phase: Phase,
-    /// Requests since the last flush began.
+    /// Requests since the last commit began.
     waiting: u32,
-    /// Requests that the flush under way covers.
+    /// Requests that the commit under way covers.
     taken: u32,
 }
 
 impl GroupCommit {
-    /// Something was appended.
-    pub(super) fn request(&mut self) -> Asked {
+    /// Something was appended; true if the thread has to be woken for it.
+    pub(super) fn request(&mut self) -> bool {
         self.waiting = self.waiting.saturating_add(1);
         match self.phase {
-            Phase::Idle => {
-                self.phase = Phase::Queued;
-                Asked::Enqueue
+            Phase::Resting => {
+                self.phase = Phase::Running;
+                true
             }
-            Phase::Gathering { expected } if self.waiting == expected => Asked::Wake,
-            Phase::Queued | Phase::Running | Phase::Gathering { .. } => Asked::Covered,
+            Phase::Running => false,
+            Phase::Gathering { expected } => self.waiting == expected,
         }
     }
 
-    /// A flush begins; it covers all that was appended until now.
+    /// A commit begins; it covers all that was appended until now.
     pub(super) fn start(&mut self) {
         self.phase = Phase::Running;
         self.taken = std::mem::take(&mut self.waiting);
     }
 
-    /// A flush has ended. `pressed` says that other partitions wait for a thread, `is_small`
-    /// that flushes cover little.
-    pub(super) fn finish(&mut self, took: Duration, pressed: bool, is_small: bool) -> Next {
-        let there = self.taken.saturating_add(self.waiting);
-        if pressed || there < 2 {
-            return self.leave();
+    /// A commit has ended; says how long to gather for the next one at most.
+    pub(super) fn finish(&mut self, took: Duration) -> Option<Duration> {
+        let expected = self.taken.saturating_add(self.waiting);
+        if expected < 2 || self.taken == 0 {
+            return None;
         }
-        if !is_small || self.taken == 0 {
-            return self.gathered();
-        }
-        self.phase = Phase::Gathering { expected: there };
-        Next::Gather((took * 2).min(GATHER_MAX))
-    }
-
-    /// Gathering is over, because all have come or the time is up.
-    pub(super) fn gathered(&mut self) -> Next {
-        if self.waiting > 0 {
-            return Next::Flush;
-        }
-        self.leave()
+        self.phase = Phase::Gathering { expected };
+        Some((took * 2).min(GATHER_MAX))
     }
 
     /// Whether as many have come as are expected.
@@ -109,13 +70,10 @@ impl GroupCommit {
         !matches!(self.phase, Phase::Gathering { expected } if self.waiting < expected)
     }
 
-    fn leave(&mut self) -> Next {
-        if self.waiting > 0 {
-            self.phase = Phase::Queued;
-            return Next::Enqueue;
-        }
-        self.phase = Phase::Idle;
-        Next::Release
+    /// Nobody waits.
+    pub(super) fn rest(&mut self) {
+        self.phase = Phase::Resting;
+        self.waiting = 0;
     }
 }
 
@@ -129,29 +87,30 @@ mod tests {
     fn a_lone_producer_never_waits_for_company() {
         let mut commit = GroupCommit::default();
         for _ in 0..3 {
-            assert_eq!(commit.request(), Asked::Enqueue);
+            assert!(commit.request());
             commit.start();
-            assert_eq!(commit.finish(TOOK, false, true), Next::Release);
+            assert_eq!(commit.finish(TOOK), None);
+            commit.rest();
         }
     }
 
     #[test]
-    fn many_that_come_one_by_one_end_up_in_one_flush() {
+    fn many_that_come_one_by_one_end_up_in_one_commit() {
         let mut commit = GroupCommit::default();
-        assert_eq!(commit.request(), Asked::Enqueue);
+        assert!(commit.request());
         commit.start();
-        assert_eq!(commit.request(), Asked::Covered);
-        assert_eq!(commit.request(), Asked::Covered);
-        assert_eq!(commit.finish(TOOK, false, true), Next::Gather(TOOK * 2));
+        assert!(!commit.request());
+        assert!(!commit.request());
+        assert_eq!(commit.finish(TOOK), Some(TOOK * 2));
         assert!(!commit.is_complete());
-        assert_eq!(commit.request(), Asked::Wake);
+        assert!(commit.request());
         assert!(commit.is_complete());
-        assert_eq!(commit.gathered(), Next::Flush);
         commit.start();
-        assert_eq!(commit.finish(TOOK, false, true), Next::Gather(TOOK * 2));
-        assert_eq!(commit.request(), Asked::Covered);
-        assert_eq!(commit.request(), Asked::Covered);
-        assert_eq!(commit.request(), Asked::Wake);
+        assert_eq!(commit.finish(TOOK), Some(TOOK * 2));
+        assert!(!commit.request());
+        assert!(!commit.request());
+        assert!(commit.request());
+        assert!(commit.is_complete());
     }
 
     #[test]
@@ -161,47 +120,29 @@ mod tests {
             commit.request();
         }
         commit.start();
-        assert_eq!(commit.finish(TOOK, false, true), Next::Gather(TOOK * 2));
+        assert_eq!(commit.finish(TOOK), Some(TOOK * 2));
         commit.request();
-        assert_eq!(commit.gathered(), Next::Flush);
         commit.start();
-        assert_eq!(commit.finish(TOOK, false, true), Next::Release);
+        assert_eq!(commit.finish(TOOK), None);
     }
 
     #[test]
-    fn gathering_ends_in_idleness_if_nobody_comes_and_is_bounded_on_a_slow_disk() {
+    fn gathering_ends_in_rest_if_nobody_comes_and_is_bounded_on_a_slow_disk() {
         let mut commit = GroupCommit::default();
         commit.request();
         commit.request();
         commit.start();
-        let slow = Duration::from_millis(12);
-        assert_eq!(commit.finish(slow, false, true), Next::Gather(GATHER_MAX));
-        assert_eq!(commit.gathered(), Next::Release);
-        assert_eq!(commit.request(), Asked::Enqueue);
+        assert_eq!(commit.finish(Duration::from_millis(12)), Some(GATHER_MAX));
+        commit.rest();
+        assert!(commit.request());
     }
 
     #[test]
-    fn where_each_flush_covers_much_none_is_put_off() {
+    fn a_commit_that_covered_nothing_is_not_gathered_for() {
         let mut commit = GroupCommit::default();
-        commit.request();
-        commit.request();
         commit.start();
         commit.request();
-        assert_eq!(commit.finish(TOOK, false, false), Next::Flush);
-        commit.start();
-        assert_eq!(commit.finish(TOOK, false, false), Next::Release);
-    }
-
-    #[test]
-    fn other_partitions_come_first_when_threads_are_short() {
-        let mut commit = GroupCommit::default();
         commit.request();
-        commit.request();
-        commit.start();
-        commit.request();
-        assert_eq!(commit.finish(TOOK, true, true), Next::Enqueue);
-        assert_eq!(commit.request(), Asked::Covered);
-        commit.start();
-        assert_eq!(commit.finish(TOOK, true, true), Next::Release);
+        assert_eq!(commit.finish(TOOK), None);
     }
 }

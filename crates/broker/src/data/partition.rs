@@ -99,7 +99,7 @@ pub(crate) enum Reader {
 pub(crate) struct Partition {
     pub(crate) name: TopicPartition,
     pub(crate) topic_id: TopicId,
-    pub(crate) log: PartitionLog,
+    pub(crate) log: Arc<PartitionLog>,
     config: ArcSwap<TopicConfig>,
     replica: Mutex<Replica>,
     /// What the machine said last, for readers that need no lock.
@@ -155,7 +155,7 @@ impl Partition {
         Self {
             name,
             topic_id,
-            log,
+            log: Arc::new(log),
             high_watermark: AtomicI64::new(replica.high_watermark().get()),
             replica: Mutex::new(replica),
             config: ArcSwap::new(config),
@@ -290,7 +290,7 @@ impl Partition {
     /// Whether the log has anything that its flushed end does not cover, and a promise to keep,
     /// or more than its topic allows (`flush.messages`).
     pub(crate) fn wants_flush(&self) -> bool {
-        let waiting = self.log.log_end() - self.log.flushed_end();
+        let waiting = self.log.log_end() - self.log.durable_end();
         let Some(waiting) = u64::try_from(waiting).ok().filter(|waiting| *waiting > 0) else {
             return false;
         };
@@ -342,6 +342,12 @@ impl Partition {
             }
         }
         None
+    }
+
+    /// Everything below `end` is on disk together with what others have appended; called by
+    /// the threads that commit only. Returns the high watermark if it has moved.
+    pub(crate) fn committed(&self, end: Offset) -> Option<Offset> {
+        self.replica.lock().flushed(end)
     }
 
     /// Nobody who waits here will get what they wait for.

@@ -5,12 +5,13 @@
 //! there must be what was appended; and the log must go on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use highwater_disk::{CrashImage, FaultyDisk};
 use highwater_types::{LeaderEpoch, Offset};
 
 use super::support::*;
-use crate::{AppendOrigin, AppendOutcome, LogConfig, PartitionLog};
+use crate::{AppendOrigin, AppendOutcome, Commit, LogConfig, PartitionLog};
 
 const SEEDS: u64 = 6;
 
@@ -27,6 +28,8 @@ pub(super) struct Known {
     pub(super) produced: Option<(i32, i64, String)>,
     staged: Option<(i32, i64, String)>,
     sequence: i32,
+    /// How often the write-ahead log was used.
+    commits: u32,
 }
 
 fn config() -> LogConfig {
@@ -42,7 +45,7 @@ fn config() -> LogConfig {
 
 pub(super) struct Script<'a> {
     pub(super) known: &'a mut Known,
-    log: PartitionLog,
+    log: Arc<PartitionLog>,
     epoch: LeaderEpoch,
 }
 
@@ -86,6 +89,26 @@ impl Script<'_> {
         Ok(())
     }
 
+    /// By way of the write-ahead log, if that can be.
+    fn commit(&mut self) -> Step {
+        let staged = self.known.staged.clone();
+        let dir = Arc::clone(self.log.log_dir());
+        let outcomes = dir.commit(&[&self.log]);
+        if dir.wants_wal_upkeep() {
+            dir.keep_up_wal()?;
+        }
+        match outcomes[..] {
+            [Commit::Done(end)] => {
+                self.known.flushed_end = end.0;
+                self.known.produced = staged;
+                self.known.commits += 1;
+                Ok(())
+            }
+            [Commit::Declined] => self.flush(),
+            _ => Err("the commit failed".into()),
+        }
+    }
+
     fn delete_records(&mut self, offset: i64) -> Step {
         self.known.log_start_max = self.known.log_start_max.max(offset);
         self.known.log_start = self.log.advance_log_start(Offset(offset))?.0;
@@ -107,19 +130,30 @@ pub(super) fn live(disk: &FaultyDisk, known: &mut Known) -> Step {
     known.created = true;
     let mut script = Script {
         known,
-        log,
+        log: Arc::new(log),
         epoch: EPOCH,
     };
     script.append(3)?;
     script.flush()?;
+    dir.keep_up_wal()?;
+    script.append(1)?;
+    script.commit()?;
     script.append(9)?;
     dir.persist_flushed_ends()?;
     script.flush()?;
     script.epoch = LeaderEpoch(2);
     script.log.assign_epoch(script.epoch, script.log.log_end());
-    script.append(8)?;
-    script.flush()?;
     script.append(2)?;
+    script.commit()?;
+    script.append(6)?;
+    script.flush()?;
+    for _ in 0..5 {
+        script.append(1)?;
+        script.commit()?;
+    }
+    dir.keep_up_wal()?;
+    script.append(2)?;
+    script.commit()?;
     script.log.roll(at(2000))?;
     script.append(2)?;
     dir.persist_flushed_ends()?;
@@ -131,17 +165,23 @@ pub(super) fn live(disk: &FaultyDisk, known: &mut Known) -> Step {
     script.flush()?;
     script.log.remove_due_files(at(9000))?;
     script.append(1)?;
+    script.commit()?;
     dir.persist_flushed_ends()?;
-    script.flush()?;
+    script.append(1)?;
+    script.commit()?;
     script.log.close()?;
     dir.close_clean(&[(tp("t-0"), Offset(20))])?;
     let epoch = LeaderEpoch(5);
     drop((script, dir));
     let dir = try_open_dir(disk)?;
     let (log, _) = dir.open_partition(&tp("t-0"), config().into(), at(0))?;
+    let log = Arc::new(log);
     let mut script = Script { known, log, epoch };
     script.append(4)?;
     script.flush()?;
+    dir.keep_up_wal()?;
+    script.append(1)?;
+    script.commit()?;
     script.append(12)?;
     Ok(())
 }
@@ -271,8 +311,9 @@ pub(super) fn images() -> impl Iterator<Item = CrashImage> {
 }
 
 fn operations_of_a_life() -> u64 {
-    let disk = FaultyDisk::new();
-    live(&disk, &mut Known::default()).unwrap();
+    let (disk, mut known) = (FaultyDisk::new(), Known::default());
+    live(&disk, &mut known).unwrap();
+    assert!(known.commits > 6, "the write-ahead log was hardly used");
     disk.operations()
 }
 

@@ -52,9 +52,10 @@ pub(crate) fn try_open_dir(disk: &FaultyDisk) -> Result<Arc<LogDir>, crate::Stor
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let options = StorageOptions {
         snapshot_every_bytes: 250,
-        // Every log that is not tiny has a tail of zeros.
         preallocate_from_bytes: 200,
-        small_flush_bytes: u64::MAX,
+        // Two or three blocks.
+        wal_file_bytes: 12 << 10,
+        wal_after_flushes: 1,
         ..StorageOptions::default()
     };
     LogDir::open(disk, &dir_path(), &identity(), Arc::new(options))

@@ -1,0 +1,138 @@
+//! Seeing to it that the write-ahead log has a file to go on with.
+
+use std::io::IoSlice;
+use std::sync::Weak;
+use std::sync::atomic::Ordering;
+
+use highwater_disk::OpenMode;
+
+use super::ring::Job;
+use super::{Wal, block};
+use crate::error::StorageError;
+use crate::log::PartitionLog;
+use crate::log_dir::LogDir;
+
+/// The write-ahead log takes at most this share of a file system...
+const SHARE_OF_DISK: u64 = 64;
+/// ...and is not begun at all where its files would have to be smaller than this.
+const FILE_BYTES_MIN: u64 = 256 << 10;
+/// It is not begun either where there is not this many times the room for a file.
+const ROOM_FACTOR: u64 = 8;
+const FILE_NAME: &str = "highwater-wal-";
+
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// Whether a file of this name is one of a write-ahead log.
+pub(super) fn is_file_name(name: &str) -> bool {
+    name.strip_prefix(FILE_NAME).is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+impl LogDir {
+    /// Whether [`LogDir::keep_up_wal`] has something to do. Says so once.
+    pub fn wants_wal_upkeep(&self) -> bool {
+        let wants = &self.wal.wants_upkeep;
+        wants.load(Ordering::Relaxed) && wants.swap(false, Ordering::AcqRel)
+    }
+
+    /// Makes files for the write-ahead log and flushes the logs that keep a full one from being
+    /// used again, until there is one to go on with. Blocks for long; one call at a time.
+    pub fn keep_up_wal(&self) -> Result<(), StorageError> {
+        if !self.unreplayed.is_empty() {
+            // The files of the last run are still needed.
+            return Ok(());
+        }
+        loop {
+            self.check_online()?;
+            let job = self.wal.ring.lock().next_job(self.options.wal_files_max);
+            match job {
+                None => return Ok(()),
+                Some(Job::Make(nth)) => {
+                    if !self.wal.make_file(nth).map_err(|error| self.judge(error))? {
+                        return Ok(());
+                    }
+                }
+                Some(Job::Drain(at, logs)) => {
+                    let drained = flush_all(&logs);
+                    let left = if drained.is_ok() { Vec::new() } else { logs };
+                    self.wal.ring.lock().drained(at, left);
+                    drained?;
+                }
+            }
+            let is_ready = self.wal.ring.lock().is_ready();
+            self.wal.is_ready.store(is_ready, Ordering::Release);
+        }
+    }
+}
+
+/// Flushes all logs for which the write-ahead log is still needed.
+fn flush_all(logs: &[Weak<PartitionLog>]) -> Result<(), StorageError> {
+    for log in logs.iter().filter_map(Weak::upgrade) {
+        if !log.is_ahead() {
+            continue;
+        }
+        match log.flush() {
+            // It may be deleted meanwhile.
+            Err(error) if !log.ends.is_deleted() => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Wal {
+    /// Makes a file, written with zeros and on disk; `false` if the disk is too small or too
+    /// full for it.
+    fn make_file(&self, nth: usize) -> Result<bool, StorageError> {
+        let path = self.dir.join(format!("{FILE_NAME}{nth}"));
+        match self.write_file(&path) {
+            Ok(made) => Ok(made),
+            Err(error) if error.is_passing() => {
+                tracing::warn!(%error, "no room for a write-ahead log; small appends cost a flush each");
+                match self.disk.remove(&path) {
+                    Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                        Err(StorageError::io(&path, source))
+                    }
+                    _ => Ok(false),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write_file(&self, path: &std::path::Path) -> Result<bool, StorageError> {
+        let io = |source| StorageError::io(path, source);
+        let share = self.disk.total_bytes(&self.dir).map_err(io)? / SHARE_OF_DISK;
+        let len = self.options.wal_file_bytes.min(share);
+        let len = len - len % block::ALIGN as u64;
+        let free = self.disk.free_bytes(&self.dir).map_err(io)?;
+        if len < FILE_BYTES_MIN.min(self.options.wal_file_bytes) || free / ROOM_FACTOR < len {
+            return Ok(false);
+        }
+        let file = self.disk.open(path, OpenMode::Truncate).map_err(io)?;
+        let mut position = 0;
+        while position < len {
+            let part = (len - position).min(ZEROS.len() as u64);
+            file.write_all_vectored_at(&mut [IoSlice::new(&ZEROS[..part as usize])], position)
+                .map_err(io)?;
+            position += part;
+        }
+        // DURABILITY: what is committed to the file must be found after a crash.
+        file.sync_data().map_err(io)?;
+        self.disk.sync_dir(&self.dir).map_err(io)?;
+        self.ring.lock().made(file, path.to_path_buf(), len);
+        Ok(true)
+    }
+
+    /// Removes the files, once every log is flushed and closed.
+    pub(crate) fn remove(&self) -> Result<(), StorageError> {
+        let _no_commit = self.builder.lock();
+        self.is_ready.store(false, Ordering::Release);
+        for path in self.ring.lock().clear() {
+            let removed = self.disk.remove(&path);
+            removed.map_err(|source| StorageError::io(&path, source))?;
+        }
+        Ok(())
+    }
+}
