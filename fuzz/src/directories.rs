@@ -6,7 +6,7 @@ use std::sync::Arc;
 use highwater_disk::{CrashImage, Disk, FaultyDisk, OpenMode};
 use highwater_records::{BatchHeader, BatchProducer, BatchSpec, BatchView, RecordBatchBuilder};
 use highwater_storage::{
-    AppendBatch, AppendOrigin, LogConfig, LogDir, NodeIdentity, PartitionLog, ReadError,
+    AppendBatch, AppendOrigin, Commit, LogConfig, LogDir, NodeIdentity, PartitionLog, ReadError,
     StorageError, StorageOptions,
 };
 use highwater_types::{
@@ -19,7 +19,7 @@ const DIR: &str = "/data";
 const TOPIC_ID: TopicId = TopicId([7; 16]);
 
 /// The files that an input may hold, by the number in front of each.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "t-0/00000000000000000000.log",
     "t-0/00000000000000000000.index",
     "t-0/00000000000000000000.timeindex",
@@ -37,6 +37,7 @@ const NAMES: [&str; 17] = [
     "meta.properties",
     "highwater-flushed-ends",
     ".kafka_cleanshutdown",
+    "highwater-wal-0",
 ];
 
 /// Reads rows of a number, which names a file, and a piece, which is its content.
@@ -183,7 +184,14 @@ fn batch(value: u8, producer: BatchProducer) -> Vec<u8> {
 
 /// The files of a small log of two segments, after a kill and after a clean stop.
 pub(crate) fn made() -> Vec<(PathBuf, Vec<u8>)> {
-    left(true)
+    let mut files = left(true);
+    // A clean stop leaves no write-ahead log.
+    files.extend(
+        left(false)
+            .into_iter()
+            .filter(|(path, _)| path.ends_with("highwater-wal-0")),
+    );
+    files
 }
 
 fn left(is_clean: bool) -> Vec<(PathBuf, Vec<u8>)> {
@@ -194,12 +202,16 @@ fn left(is_clean: bool) -> Vec<(PathBuf, Vec<u8>)> {
         node_id: 1,
         directory_id: TopicId([9; 16]),
     };
-    let options = Arc::new(StorageOptions::default());
+    let options = Arc::new(StorageOptions {
+        wal_file_bytes: 8 << 10,
+        ..StorageOptions::default()
+    });
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
     let dir = LogDir::open(shared, Path::new(DIR), &identity, options).expect("a new directory");
     let log = dir
         .create_partition(&name(), TOPIC_ID, config())
         .expect("a new log");
+    let log = Arc::new(log);
     for nth in 0..14 {
         let producer = BatchProducer {
             id: ProducerId(4),
@@ -218,8 +230,15 @@ fn left(is_clean: bool) -> Vec<(PathBuf, Vec<u8>)> {
         if nth == 8 {
             log.roll(Now::at(1, 1)).expect("a roll");
         }
+        if nth == 11 {
+            log.flush().expect("a flush");
+            dir.keep_up_wal().expect("a write-ahead log");
+        }
     }
-    log.flush().expect("a flush");
+    assert_eq!(dir.commit(&[&log]), [Commit::Done(Offset(14))]);
+    if is_clean {
+        log.flush().expect("a flush");
+    }
     dir.persist_flushed_ends().expect("a journal");
     dir.write_checkpoints(&[(name(), Offset(14))])
         .expect("checkpoints");

@@ -9,7 +9,7 @@ use highwater_storage::dump::{Records, dump_file, write_text};
 use crate::directories;
 
 /// Names from which the kind of a file follows.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "00000000000000000000.log",
     "00000000000000000000.index",
     "00000000000000000000.timeindex",
@@ -19,6 +19,7 @@ pub(crate) const NAMES: [&str; 9] = [
     "recovery-point-offset-checkpoint",
     "meta.properties",
     "highwater-flushed-ends",
+    "highwater-wal-0",
 ];
 
 /// Reads the first byte as the kind of a file, and the rest as the file.

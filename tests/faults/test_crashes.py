@@ -1,12 +1,14 @@
 """kill -9 and power loss under load: nothing acknowledged is lost, offsets and order never change."""
 
 import os
+import re
 import time
 
 import pytest
 
 from harness import history
 from harness.clients import driver
+from harness.waiting import wait_until
 
 PARTITIONS = 4
 KILLS = int(os.environ.get("HIGHWATER_TEST_KILLS", "20"))
@@ -110,6 +112,41 @@ def test_power_loss_under_load(make_broker, loop_disk, topic, chance):
         before = everything
     settle(load, reader, broker, topic, before)
     broker.kill()
+
+
+def in_wal(broker):
+    """Flushes of partitions that the write-ahead log has spared since the start."""
+    return sum(float(line.split()[-1]) for line in broker.metrics().splitlines() if line.startswith("highwater_wal_entries_total{"))
+
+
+@TORN_TAIL
+@DISK_GONE
+def test_power_loss_while_only_the_write_ahead_log_is_flushed(make_broker, loop_disk, topic, chance):
+    disk = loop_disk(1024)
+    broker = make_broker(data=disk.mountpoint / "data")
+    broker.start()
+    create(broker, topic)
+    # Many producers and small batches, so that partitions are hardly ever flushed by themselves.
+    load = history.Load(broker.bootstrap, topic, PARTITIONS, producers=8).start()
+    before, put_back = {}, 0
+    for _ in range(max(1, CUTS // 2)):
+        wait_until(lambda: in_wal(broker) > 200, 60, "the write-ahead log in use")
+        time.sleep(chance.random() * 0.3)
+        cut(broker, disk)
+        acknowledged = load.snapshot()
+        since = broker.log_size()
+        broker.start()
+        found = re.search(r"the write-ahead log has been carried out.* bytes=(\d+)", broker.log_text(since))
+        assert found, broker.log_tail()
+        put_back += int(found[1])
+        everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
+        history.check(everything, acknowledged, before)
+        before = everything
+    load.stop()
+    history.check(history.read_everything(broker.bootstrap, topic, PARTITIONS), load.snapshot(), before)
+    assert put_back > 0, "no power cut has taken anything from a segment file"
+    broker.stop()
+    assert not list((disk.mountpoint / "data").glob("highwater-wal-*")), "a clean stop leaves Kafka's files"
 
 
 @TORN_TAIL

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use highwater_metadata::{BrokerState, MetadataImage};
 use highwater_net::{Budget, ConnectionCounts};
+use highwater_storage::WalCounts;
 use highwater_types::{BrokerId, Offset, PartitionIndex, TopicName, TopicPartition};
 
 use crate::broker::Broker;
@@ -88,6 +89,8 @@ pub struct LogDirView {
     pub is_online: bool,
     /// Bytes that could still be written to its file system, where that can be told.
     pub free_bytes: Option<u64>,
+    /// What its write-ahead log has done.
+    pub wal: WalCounts,
 }
 
 /// Memory for requests that are being read or worked on.
@@ -229,6 +232,7 @@ impl BrokerView {
             path: dir.path().display().to_string(),
             is_online: !dir.is_offline(),
             free_bytes: dir.free_bytes().ok(),
+            wal: dir.wal_counts(),
         })
         .collect()
     }

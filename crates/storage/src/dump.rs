@@ -6,7 +6,7 @@ mod text;
 use std::io;
 use std::path::Path;
 
-use highwater_disk::Disk;
+use highwater_disk::{Disk, OpenMode};
 use highwater_types::{Offset, TopicId};
 
 pub use crate::checkpoint::{
@@ -20,6 +20,8 @@ pub use text::write_text;
 pub use crate::snapshot_file::{SnapshotEntry, decode as parse_snapshot};
 
 use crate::paths;
+use crate::wal::is_file_name as is_wal_file;
+use crate::wal::replay::read_file as read_wal_file;
 
 /// Most bytes of a file that is read whole.
 const WHOLE_FILE_BYTES_MAX: u64 = 1 << 30;
@@ -45,6 +47,27 @@ pub enum Dump {
     Properties(Vec<(String, String)>),
     /// The journal of flushed ends.
     FlushedEnds(Vec<(String, FlushedEnd)>),
+    /// Entries of a file of the write-ahead log.
+    Wal(Vec<WalEntry>),
+}
+
+/// What an entry of the write-ahead log stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalEntry {
+    /// The sequence of its block.
+    pub sequence: u64,
+    /// The partition.
+    pub partition: String,
+    /// The incarnation of its topic.
+    pub topic_id: TopicId,
+    /// Base offset of the segment.
+    pub segment_base: Offset,
+    /// Where in the segment file its bytes stand.
+    pub position: u64,
+    /// How many they are.
+    pub len: usize,
+    /// The offset behind their last record.
+    pub end: Offset,
 }
 
 /// Whether the records of a segment are wanted besides its batches.
@@ -89,6 +112,9 @@ pub fn dump_file(disk: &dyn Disk, path: &Path, records: Records) -> io::Result<D
         known.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         return Ok(Dump::FlushedEnds(known));
     }
+    if is_wal_file(name) {
+        return wal_entries(disk, path).map(Dump::Wal);
+    }
     let bytes = read(disk, path)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| invalid("it is not text"))?;
     match name {
@@ -110,6 +136,23 @@ pub fn dump_file(disk: &dyn Disk, path: &Path, records: Records) -> io::Result<D
         _ => Err("this kind of file is not known"),
     }
     .map_err(invalid)
+}
+
+fn wal_entries(disk: &dyn Disk, path: &Path) -> io::Result<Vec<WalEntry>> {
+    let file = disk.open(path, OpenMode::Read)?;
+    let mut entries = Vec::new();
+    read_wal_file(&*file, &mut |sequence, _, entry| {
+        entries.push(WalEntry {
+            sequence,
+            partition: entry.tp.to_string(),
+            topic_id: entry.topic_id,
+            segment_base: entry.stretch.base,
+            position: entry.stretch.position,
+            len: entry.stretch.len,
+            end: entry.stretch.end,
+        });
+    })?;
+    Ok(entries)
 }
 
 fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {

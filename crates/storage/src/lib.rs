@@ -49,7 +49,7 @@ pub use read::ReadRange;
 pub use recovery::RecoveryReport;
 pub use retention::Retained;
 pub use timestamps::TimestampedOffset;
-pub use wal::Commit;
+pub use wal::{Commit, WalCounts};
 
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,7 @@ use crate::log::{Committed, PartitionLog};
 use crate::log_dir::LogDir;
 use block::{BlockBuilder, Stretch};
 use ring::Ring;
+pub(crate) use upkeep::is_file_name;
 
 /// What became of one log in [`LogDir::commit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,17 @@ pub enum Commit {
     Declined,
     /// The write has failed, and the directory is offline.
     Failed,
+}
+
+/// What a write-ahead log has done since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WalCounts {
+    /// Blocks, each with a flush.
+    pub commits: u64,
+    /// Entries in them: a log each, that would have been flushed by itself.
+    pub entries: u64,
+    /// Bytes written, padding included.
+    pub bytes: u64,
 }
 
 /// The write-ahead log of one directory.
@@ -57,6 +69,7 @@ pub(crate) struct Wal {
     wants_upkeep: AtomicBool,
     /// Flushes that would have been spared by a write-ahead log, since there was none.
     missed: AtomicU32,
+    counts: Mutex<WalCounts>,
 }
 
 /// What of a log goes into a block.
@@ -83,6 +96,7 @@ impl Wal {
             is_ready: AtomicBool::new(false),
             wants_upkeep: AtomicBool::new(false),
             missed: AtomicU32::new(0),
+            counts: Mutex::default(),
         }
     }
 
@@ -115,7 +129,13 @@ impl Wal {
         }
         // DURABILITY: what is told to have been committed is on disk from here on.
         match room.file.sync_data() {
-            Ok(()) => Write::Done(room.sequence),
+            Ok(()) => {
+                let mut counts = self.counts.lock();
+                counts.commits += 1;
+                counts.entries += logs.len() as u64;
+                counts.bytes += len;
+                Write::Done(room.sequence)
+            }
             Err(source) => Write::SyncFailed(StorageError::io(&room.path, source)),
         }
     }
@@ -164,6 +184,11 @@ impl LogDir {
             _ => Commit::Declined,
         };
         logs.iter().zip(stages).map(outcome).collect()
+    }
+
+    /// What the write-ahead log has done since the start.
+    pub fn wal_counts(&self) -> WalCounts {
+        *self.wal.counts.lock()
     }
 
     fn judge_write(&self, written: Write) -> Option<u64> {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use highwater_disk::RealDisk;
 use highwater_records::TimestampType;
 use highwater_storage::dump::{
-    Dump, DumpedBatch, DumpedRecord, DumpedSegment, Records, SnapshotEntry, dump_file, write_text,
+    Dump, DumpedBatch, DumpedRecord, DumpedSegment, Records, SnapshotEntry, WalEntry, dump_file,
+    write_text,
 };
 use highwater_types::Offset;
 use serde::ser::{Error as _, SerializeSeq};
@@ -117,6 +118,32 @@ struct Flushed {
     topic_id: String,
     flushed_end: i64,
     log_start: i64,
+    wal_sequence: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Appended {
+    sequence: u64,
+    partition: String,
+    topic_id: String,
+    segment: i64,
+    position: u64,
+    size: usize,
+    end_offset: i64,
+}
+
+impl From<&WalEntry> for Appended {
+    fn from(entry: &WalEntry) -> Self {
+        Self {
+            sequence: entry.sequence,
+            partition: entry.partition.clone(),
+            topic_id: entry.topic_id.to_string(),
+            segment: entry.segment_base.get(),
+            position: entry.position,
+            size: entry.len,
+            end_offset: entry.end.get(),
+        }
+    }
 }
 
 /// What a file holds; `kind` says which of these it is.
@@ -150,6 +177,9 @@ enum Content<'a> {
     },
     FlushedEnds {
         entries: Vec<Flushed>,
+    },
+    WriteAheadLog {
+        entries: Vec<Appended>,
     },
 }
 
@@ -326,8 +356,15 @@ fn content<'a>(dump: Dump, path: &'a Path, damage: &'a Damage) -> Content<'a> {
                 topic_id: end.topic_id.to_string(),
                 flushed_end: end.flushed_end.get(),
                 log_start: end.log_start.get(),
+                wal_sequence: end.wal_sequence,
             });
             Content::FlushedEnds {
+                entries: entries.collect(),
+            }
+        }
+        Dump::Wal(entries) => {
+            let entries = entries.iter().map(Appended::from);
+            Content::WriteAheadLog {
                 entries: entries.collect(),
             }
         }

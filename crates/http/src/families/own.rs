@@ -63,13 +63,40 @@ pub(super) const FAMILIES: &[Family] = &[
     family(
         "highwater_flush_duration_seconds",
         Kind::Histogram,
-        "Seconds that flushes of partitions to disk have taken.",
+        "Seconds that flushes of partitions and of the write-ahead log to disk have taken.",
         Source::Node(|scrape, out| put_durations(out, &[], &scrape.view.flushes())),
     ),
     gauge(
         "highwater_flush_queue_partitions",
         "Partitions that wait for a thread to flush them.",
         Source::Node(|scrape, out| out.put(&[], scrape.view.flushes_queued())),
+    ),
+    counter(
+        "highwater_wal_commits_total",
+        "Flushes of the write-ahead log.",
+        Source::Node(|scrape, out| {
+            for dir in &scrape.log_dirs {
+                out.put(&[("dir", &dir.path)], dir.wal.commits);
+            }
+        }),
+    ),
+    counter(
+        "highwater_wal_entries_total",
+        "Flushes of partitions in whose place the write-ahead log was flushed.",
+        Source::Node(|scrape, out| {
+            for dir in &scrape.log_dirs {
+                out.put(&[("dir", &dir.path)], dir.wal.entries);
+            }
+        }),
+    ),
+    counter(
+        "highwater_wal_bytes_total",
+        "Bytes written to the write-ahead log.",
+        Source::Node(|scrape, out| {
+            for dir in &scrape.log_dirs {
+                out.put(&[("dir", &dir.path)], dir.wal.bytes);
+            }
+        }),
     ),
     gauge(
         "highwater_log_dir_online",

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use highwater_types::Offset;
 
-use super::{Dump, DumpedBatch, DumpedRecord};
+use super::{Dump, DumpedBatch, DumpedRecord, FlushedEnd, WalEntry};
 
 /// Writes one line per entry, in the order of the file, and calls `seen` with each batch of a
 /// segment.
@@ -68,15 +68,38 @@ pub fn write_text(
                 writeln!(out, "{key}={value}")?;
             }
         }
-        Dump::FlushedEnds(entries) => {
-            for (tp, end) in entries {
-                let (topic_id, flushed, start) = (end.topic_id, end.flushed_end, end.log_start);
-                writeln!(
-                    out,
-                    "{tp}: topicId: {topic_id} flushedEnd: {flushed} logStart: {start}"
-                )?;
-            }
-        }
+        Dump::FlushedEnds(entries) => write_flushed_ends(out, &entries)?,
+        Dump::Wal(entries) => write_wal(out, &entries)?,
+    }
+    Ok(())
+}
+
+fn write_flushed_ends(out: &mut dyn Write, entries: &[(String, FlushedEnd)]) -> io::Result<()> {
+    for (tp, end) in entries {
+        let (topic_id, flushed, start) = (end.topic_id, end.flushed_end, end.log_start);
+        writeln!(
+            out,
+            "{tp}: topicId: {topic_id} flushedEnd: {flushed} logStart: {start} walSequence: {}",
+            end.wal_sequence
+        )?;
+    }
+    Ok(())
+}
+
+fn write_wal(out: &mut dyn Write, entries: &[WalEntry]) -> io::Result<()> {
+    for entry in entries {
+        writeln!(
+            out,
+            "sequence: {} partition: {} topicId: {} segment: {} position: {} size: {} \
+             endOffset: {}",
+            entry.sequence,
+            entry.partition,
+            entry.topic_id,
+            entry.segment_base,
+            entry.position,
+            entry.len,
+            entry.end,
+        )?;
     }
     Ok(())
 }

@@ -160,7 +160,10 @@ fn entry<'a>(rest: &mut &'a [u8], block_len: usize) -> Option<Entry<'a>> {
     let tp = TopicPartition::new(TopicName::new(name).ok()?, partition.into());
     let at = block_len - rest.len();
     let bytes = take(rest, len)?;
-    position.checked_add(len as u64)?;
+    // Positions in a segment have 32 bits.
+    position
+        .checked_add(len as u64)
+        .filter(|end| *end <= u64::from(u32::MAX))?;
     (base >= Offset::ZERO && end > base && partition >= 0).then_some(Entry {
         tp,
         topic_id,

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use highwater_disk::{Disk, File, OpenMode};
 use highwater_types::{Offset, TopicId, TopicPartition};
 
-use super::block::{self, ALIGN, Stretch};
-use super::upkeep::is_file_name;
+use super::block::{self, ALIGN, Entry, Stretch};
+use super::is_file_name;
 use crate::checkpoint;
 use crate::error::StorageError;
 use crate::flush_journal::{FlushJournal, FlushedEnd};
@@ -102,12 +102,23 @@ pub(crate) fn replay(
 impl Replay<'_> {
     /// Finds all entries, and the last sequence.
     fn read(&mut self, paths: &[PathBuf]) -> Result<(ByLog, u64), StorageError> {
-        let (mut found, mut last) = (ByLog::new(), 0);
+        let (mut found, mut last): (ByLog, u64) = Default::default();
         for path in paths {
             let io = |source| StorageError::io(path, source);
             let file = self.disk.open(path, OpenMode::Read).map_err(io)?;
             let number = self.files.len();
-            last = last.max(read_file(&*file, number, &mut found).map_err(io)?);
+            let mut note = |sequence: u64, position: u64, entry: Entry<'_>| {
+                let place = Found {
+                    file: number,
+                    at: position + entry.at as u64,
+                    topic_id: entry.topic_id,
+                    stretch: entry.stretch,
+                    sequence,
+                };
+                let of_log: &mut BTreeMap<_, _> = found.entry(entry.tp).or_default();
+                of_log.insert(sequence, place);
+            };
+            last = last.max(read_file(&*file, &mut note).map_err(io)?);
             self.files.push((path.clone(), file));
         }
         Ok((found, last))
@@ -230,9 +241,13 @@ struct Applied {
     bytes_written: u64,
 }
 
-/// Notes the entries of all whole blocks of a file; returns the last sequence. What lies behind
-/// the last block is older: the file was used before.
-fn read_file(file: &dyn File, number: usize, found: &mut ByLog) -> std::io::Result<u64> {
+/// Shows the entries of all whole blocks of a file, with the sequence and the position of their
+/// block; returns the last sequence. What lies behind the last block is older: the file was used
+/// before.
+pub(crate) fn read_file(
+    file: &dyn File,
+    each: &mut dyn FnMut(u64, u64, Entry<'_>),
+) -> std::io::Result<u64> {
     let len = file.len()?;
     let (mut position, mut last) = (0, 0);
     let mut block = vec![0; ALIGN];
@@ -247,15 +262,7 @@ fn read_file(file: &dyn File, number: usize, found: &mut ByLog) -> std::io::Resu
             let read = file.read_full_at(&mut block, position)?;
             if let Some(entries) = block::parse(&block[..read]) {
                 for entry in entries {
-                    let place = Found {
-                        file: number,
-                        at: position + entry.at as u64,
-                        topic_id: entry.topic_id,
-                        stretch: entry.stretch,
-                        sequence: head.sequence,
-                    };
-                    let of_log = found.entry(entry.tp).or_default();
-                    of_log.insert(head.sequence, place);
+                    each(head.sequence, position, entry);
                 }
                 last = head.sequence;
                 step = head.len.next_multiple_of(ALIGN) as u64;

@@ -23,7 +23,7 @@ const FILE_NAME: &str = "highwater-wal-";
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Whether a file of this name is one of a write-ahead log.
-pub(super) fn is_file_name(name: &str) -> bool {
+pub(crate) fn is_file_name(name: &str) -> bool {
     name.strip_prefix(FILE_NAME).is_some_and(|number| {
         !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
     })
