@@ -203,7 +203,7 @@ fn left(is_clean: bool) -> Vec<(PathBuf, Vec<u8>)> {
         directory_id: TopicId([9; 16]),
     };
     let options = Arc::new(StorageOptions {
-        wal_file_bytes: 8 << 10,
+        wal_file_bytes: 12 << 10,
         ..StorageOptions::default()
     });
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());

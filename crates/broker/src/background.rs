@@ -246,8 +246,7 @@ fn write_checkpoints(broker: &Broker, due: &mut Due) {
 /// Of the others something waits only if a flush failed for a reason that passes.
 fn flush_what_waits(broker: &Broker) {
     for partition in broker.partitions.all() {
-        let is_lagging = partition.log.durable_end() < partition.log.log_end()
-            && !partition.log.log_dir().is_offline();
+        let is_lagging = partition.is_behind() && !partition.log.log_dir().is_offline();
         if is_lagging && (partition.wants_flush() || partition.config().flush_ms.is_some()) {
             broker.flusher.request(&partition);
         }

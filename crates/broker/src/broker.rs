@@ -14,7 +14,7 @@ use highwater_protocol::ErrorCode;
 use highwater_replication::PartitionState;
 use highwater_security::Authorizer;
 use highwater_storage::{LogDir, PartitionLog, StorageError};
-use highwater_types::{BrokerId, Offset, TopicId, TopicName, TopicPartition};
+use highwater_types::{BrokerId, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
@@ -252,7 +252,9 @@ impl Broker {
             return;
         }
         for topic in deleted {
-            self.unserved.remove_topic(topic.id);
+            for index in self.unserved.remove_topic(topic.id) {
+                self.delete_unserved(topic, index);
+            }
             let gone = self.partitions.remove(topic.id);
             for partition in &gone {
                 partition.retire();
@@ -270,6 +272,21 @@ impl Broker {
             })
             .collect();
         self.groups.drop_topics(self, &dropped);
+    }
+
+    /// Frees the name of a log that could never be opened.
+    fn delete_unserved(&self, topic: &TopicImage, index: PartitionIndex) {
+        let name = TopicPartition::new(topic.name.clone(), index);
+        for dir in &self.log_dirs {
+            match dir.delete_unopened(&name, topic.id, self.clock.now()) {
+                Ok(true) => tracing::info!(partition = %name, "deleted a log that was not served"),
+                Ok(false) => {}
+                // The next start sets it aside.
+                Err(error) => {
+                    tracing::error!(partition = %name, %error, "cannot delete a log that was not served");
+                }
+            }
+        }
     }
 
     /// The typed configuration of a topic.

@@ -40,11 +40,20 @@ impl Unserved {
         }
     }
 
-    /// The topic is gone.
-    pub(crate) fn remove_topic(&self, topic: TopicId) {
+    /// The topic is gone; returns its partitions that were not served.
+    pub(crate) fn remove_topic(&self, topic: TopicId) -> Vec<PartitionIndex> {
+        let mut gone = Vec::new();
         if !self.is_empty() {
-            self.change(|partitions| partitions.retain(|(of, _)| *of != topic));
+            self.change(|partitions| {
+                partitions.retain(|(of, index)| {
+                    if *of == topic {
+                        gone.push(*index);
+                    }
+                    *of != topic
+                });
+            });
         }
+        gone
     }
 
     fn change(&self, change: impl FnOnce(&mut HashSet<(TopicId, PartitionIndex)>)) {

@@ -240,7 +240,10 @@ impl MetadataStore {
         if now.mono_ms < latest.not_before_ms || self.log.log_dir().is_offline() {
             return Ok(false);
         }
-        self.log.remove_due_files(now)?;
+        // What cannot be removed now is tried again, and says nothing about a snapshot.
+        if let Err(error) = self.log.remove_due_files(now) {
+            tracing::debug!(%error, "cannot remove old files of the metadata log");
+        }
         let (image, end, tail_bytes) = {
             let head = self.changing.lock();
             let is_due = head.tail_bytes >= tail_bytes_max.max(latest.bytes);

@@ -34,7 +34,7 @@ use crate::open_files;
 use crate::service::BrokerService;
 use crate::views::BrokerView;
 use directories::{cluster_id, lost_dirs, open_log_dirs};
-use listeners::{describe, endpoints, net_config};
+use listeners::{Limits, describe, endpoints, first_limits};
 use recovery::{Recovery, open_partitions};
 use registration::register;
 
@@ -160,14 +160,10 @@ impl RunningBroker {
         let config = broker.config();
         let budget = Budget::new(config.request_budget_bytes());
         let service = Arc::new(BrokerService(Arc::clone(&broker)));
-        let server = serve(bound, service, net_config(&config), Arc::clone(&budget));
+        let server = serve(bound, service, first_limits(&config), Arc::clone(&budget));
         let server = Arc::new(server);
-        let told = Arc::downgrade(&server);
-        broker.watch_config(move |config| {
-            if let Some(server) = told.upgrade() {
-                server.set_config(net_config(config));
-            }
-        });
+        let limits = Limits::of(&server);
+        broker.watch_config(move |config| limits.follow(config));
         report.took = started.elapsed();
         Ok((
             Self {

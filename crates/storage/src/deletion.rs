@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use highwater_types::Now;
+use highwater_types::{Now, TopicId, TopicPartition};
 
 use crate::error::StorageError;
 use crate::log::{DueFile, LogEnds, PartitionLog};
@@ -49,23 +49,8 @@ impl PartitionLog {
     }
 
     fn rename_for_deletion(&self) -> Result<PathBuf, StorageError> {
-        let (disk, from) = (&*self.dir.disk, self.path());
-        let io = |source| StorageError::io(&from, source);
-        let mut unique = self.ends.topic_id;
-        for attempt in 0..=u8::MAX {
-            // The id of a topic is deleted once from one directory, save by reassignments.
-            unique.0[15] = self.ends.topic_id.0[15].wrapping_add(attempt);
-            let to = self
-                .dir
-                .path()
-                .join(paths::delete_dir_name(&self.ends.tp, unique));
-            if disk.exists(&to).map_err(io)? {
-                continue;
-            }
-            disk.rename(&from, &to).map_err(io)?;
-            return Ok(to);
-        }
-        Err(StorageError::Exists(self.ends.tp.clone()))
+        self.dir
+            .rename_for_deletion(&self.ends.tp, self.ends.topic_id)
     }
 
     /// Removes files whose delay is over; returns how many. What cannot be removed is kept for
@@ -102,6 +87,45 @@ impl PartitionLog {
 }
 
 impl LogDir {
+    /// Deletes the directory of a log that is not open, if it is there and of this topic. Like
+    /// [`PartitionLog::delete`]; returns whether there was one.
+    pub fn delete_unopened(
+        &self,
+        tp: &TopicPartition,
+        topic_id: TopicId,
+        now: Now,
+    ) -> Result<bool, StorageError> {
+        self.check_online()?;
+        if self.logs.lock().contains_key(tp) || self.read_topic_id(tp) != Some(topic_id) {
+            return Ok(false);
+        }
+        let renamed = self.rename_for_deletion(tp, topic_id)?;
+        self.due_dirs.lock().push((now.mono_ms, renamed));
+        self.entries_are_dirty.store(true, Ordering::Release);
+        Ok(true)
+    }
+
+    fn rename_for_deletion(
+        &self,
+        tp: &TopicPartition,
+        topic_id: TopicId,
+    ) -> Result<PathBuf, StorageError> {
+        let (disk, from) = (&*self.disk, self.path().join(tp.to_string()));
+        let io = |source| StorageError::io(&from, source);
+        let mut unique = topic_id;
+        for attempt in 0..=u8::MAX {
+            // The id of a topic is deleted once from one directory, save by reassignments.
+            unique.0[15] = topic_id.0[15].wrapping_add(attempt);
+            let to = self.path().join(paths::delete_dir_name(tp, unique));
+            if disk.exists(&to).map_err(io)? {
+                continue;
+            }
+            disk.rename(&from, &to).map_err(io)?;
+            return Ok(to);
+        }
+        Err(StorageError::Exists(tp.clone()))
+    }
+
     /// Forgets a log that was deleted, unless a newer one has its place.
     fn forget(&self, gone: &Arc<LogEnds>) -> Result<(), StorageError> {
         let mut logs = self.logs.lock();

@@ -34,7 +34,7 @@ struct Plan {
 
 impl PartitionLog {
     /// Puts everything that was appended before the call onto the disk and returns the offset
-    /// up to which it is there. Blocks; never call it twice at once for one log. A failure is
+    /// up to which it is there. Blocks; a second call for the same log waits for the first. A failure is
     /// final and takes the directory offline, because what a failed sync has dropped a second
     /// one would not bring back.
     pub fn flush(&self) -> Result<Offset, StorageError> {

@@ -163,8 +163,7 @@ pub(crate) struct Writer {
     pub(crate) due_files: Vec<DueFile>,
 }
 
-/// The log of one partition. All methods may be called from many threads; no two calls of
-/// [`PartitionLog::flush`] run at once.
+/// The log of one partition. All methods may be called from many threads.
 #[derive(Debug)]
 pub struct PartitionLog {
     pub(crate) dir: Arc<LogDir>,

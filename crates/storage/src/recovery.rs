@@ -93,7 +93,10 @@ pub(crate) fn open(
     let (ends, writer, view) = opening.recover(files, topic_id.unwrap_or_default(), now)?;
     let report = opening.report;
     let log = PartitionLog::assemble(dir, ends, config, writer, view);
-    if log.log_end() > log.flushed_end() || log.view.lock().dir_is_dirty {
+    let has_cut = log.view.lock().dir_is_dirty;
+    // DURABILITY: a process that was killed may have made a segment and not synced its name.
+    log.view.lock().dir_is_dirty = has_cut || !dir.was_clean();
+    if has_cut || log.log_end() > log.flushed_end() {
         // DURABILITY: what was found behind the flushed end may so far be in the page cache
         // alone; it must be on disk before anybody reads it.
         log.flush()?;

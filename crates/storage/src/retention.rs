@@ -35,6 +35,11 @@ impl PartitionLog {
         let wall_ms = self.dir.clock.wall_ms(now);
         let config = self.config();
         let _flushing = self.flushing.lock();
+        if self.is_ahead() {
+            // Nothing goes before it is on disk in its own file, and on an idle broker nobody
+            // else would see to that.
+            self.flush_alone()?;
+        }
         let mut writer = self.writer.lock();
         self.check_usable()?;
         let count = self.deletable(&config, wall_ms, high_watermark)?;

@@ -92,12 +92,21 @@ impl Wal {
             dir: dir.to_path_buf(),
             options: Arc::clone(options),
             builder: Mutex::default(),
-            ring: Mutex::new(Ring::new(next_sequence)),
+            ring: Mutex::new(Ring::new(
+                next_sequence,
+                // Each keeps its segment file open until it is flushed.
+                (options.open_files_max / (2 * options.wal_files_max.max(1))).max(1),
+            )),
             is_ready: AtomicBool::new(false),
             wants_upkeep: AtomicBool::new(false),
             missed: AtomicU32::new(0),
             counts: Mutex::default(),
         }
+    }
+
+    /// To be called under the lock of the ring, whenever that has changed.
+    fn note_ready(&self, ring: &Ring) {
+        self.is_ready.store(ring.is_ready(), Ordering::Release);
     }
 
     fn is_ready(&self) -> bool {
@@ -112,19 +121,27 @@ impl Wal {
         }
     }
 
-    /// Finds room for the block, and writes it. `false` if there is no room now.
+    /// Finds room for the block, and writes it.
     fn write(&self, builder: &mut BlockBuilder, logs: &[&Arc<PartitionLog>]) -> Write {
         let len = builder.len().next_multiple_of(block::ALIGN) as u64;
-        let reserved = self.ring.lock().reserve(len, logs);
+        let reserved = {
+            let mut ring = self.ring.lock();
+            let reserved = ring.reserve(len, logs);
+            self.note_ready(&ring);
+            reserved
+        };
         if reserved.switched {
             self.wants_upkeep.store(true, Ordering::Release);
         }
         let Some(room) = reserved.room else {
-            self.is_ready.store(false, Ordering::Release);
             return Write::NoRoom;
         };
-        let bytes = builder.finish(room.sequence);
+        let bytes = builder.finish(room.sequence, &room.key);
         if let Err(source) = room.file.write_all_at(bytes, room.position) {
+            // It may be there all the same, so a later statement must make it void.
+            for log in logs {
+                log.ends.wal_last.store(room.sequence, Ordering::Release);
+            }
             return Write::Failed(StorageError::io(&room.path, source));
         }
         // DURABILITY: what is told to have been committed is on disk from here on.
@@ -151,7 +168,7 @@ enum Write {
 impl LogDir {
     /// Makes durable what was appended to these logs before the call, with one write and one
     /// flush for all of them. Blocks. What has grown too much, or needs more than its bytes to
-    /// be on disk, is declined.
+    /// be on disk, is declined. No log may be named twice.
     pub fn commit(&self, logs: &[&Arc<PartitionLog>]) -> Vec<Commit> {
         let mut builder = self.wal.builder.lock();
         builder.clear();

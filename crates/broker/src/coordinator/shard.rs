@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use highwater_groups::{
     GroupConfig, GroupShard, GroupSummary, Notice, Output, Record, Reply, Request, Waiter,
 };
 use highwater_protocol::ErrorCode;
 use highwater_records::{BatchHeader, BatchSpec, BuildError, HeaderError, RecordBatchBuilder};
-use highwater_storage::{AppendBatch, AppendOrigin};
+use highwater_storage::{AppendBatch, AppendError, AppendOrigin};
 use highwater_types::Now;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -249,7 +250,7 @@ impl Shard {
                 tracing::error!(partition = %self.partition.name, %error, "a fresh record");
             }
         }
-        self.send_when_durable(state, output.replies);
+        self.send_when_durable(broker, state, output.replies);
     }
 
     /// Appends records in as many batches as they take: a commit of many offsets must not be
@@ -258,14 +259,24 @@ impl Shard {
         let leader_epoch = self
             .partition
             .check_produce(highwater_replication::Acks::All)?;
-        for bytes in batches_of(records, now)? {
-            let header = BatchHeader::parse(&bytes)?;
-            let batch = AppendBatch {
-                header,
-                bytes: &bytes,
-            };
-            self.partition
-                .append(&[batch], leader_epoch, now, AppendOrigin::Coordinator)?;
+        let built = batches_of(records, now)?;
+        let batches = built.iter().map(|bytes| {
+            let header = BatchHeader::parse(bytes)?;
+            Ok::<_, HeaderError>(AppendBatch { header, bytes })
+        });
+        let batches = batches.collect::<Result<Vec<_>, _>>()?;
+        let append = |batches: &[AppendBatch<'_>]| {
+            let origin = AppendOrigin::Coordinator;
+            self.partition.append(batches, leader_epoch, now, origin)
+        };
+        // All or nothing, unless that is more than a segment takes.
+        match append(&batches) {
+            Err(PartitionError::Append(AppendError::TooLarge { .. })) if batches.len() > 1 => {
+                for batch in batches.chunks(1) {
+                    append(batch)?;
+                }
+            }
+            appended => drop(appended?),
         }
         if self.partition.wants_flush() {
             broker.flusher.request(&self.partition);
@@ -273,8 +284,14 @@ impl Shard {
         Ok(())
     }
 
-    /// Sends replies once everything that the shard has written until now is on disk.
-    fn send_when_durable(self: &Arc<Self>, state: &mut State, replies: Vec<(Waiter, Reply)>) {
+    /// Sends replies once everything that the shard has written until now is on disk, or says
+    /// that the coordinator is not available when that takes too long.
+    fn send_when_durable(
+        self: &Arc<Self>,
+        broker: &Broker,
+        state: &mut State,
+        replies: Vec<(Waiter, Reply)>,
+    ) {
         let answers: Vec<_> = replies
             .into_iter()
             .filter_map(|(waiter, reply)| Some((state.waiters.remove(&waiter)?, reply)))
@@ -292,9 +309,13 @@ impl Shard {
         let wait = AckWait::new();
         self.partition.wait_for_ack(needed, 0, &wait);
         wait.done();
+        let timeout_ms = broker.config().groups.offsets_commit_timeout_ms;
         tokio::spawn(async move {
-            AllAcked(&wait).await;
-            let failed = !wait.failures().is_empty();
+            let timeout = Duration::from_millis(timeout_ms);
+            let is_late = tokio::time::timeout(timeout, AllAcked(&wait))
+                .await
+                .is_err();
+            let failed = is_late || !wait.failures().is_empty();
             for (sender, reply) in answers {
                 let answer = if failed {
                     Err(ErrorCode::COORDINATOR_NOT_AVAILABLE)

@@ -4,6 +4,7 @@
 //! has the directory commit them with one flush, and hands those over to flushes of their own
 //! that have grown too much for it. `group_commit.rs` decides when.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,10 +27,16 @@ const IDLE: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Arc<Partition>>,
+    waiting: VecDeque<Arc<Partition>>,
     group: GroupCommit,
     has_thread: bool,
     closed: bool,
+}
+
+/// Hands a partition over to a flush of its own.
+fn decline(flusher: &Arc<Flusher>, partition: Arc<Partition>) {
+    partition.flush_state().decline();
+    flusher.enqueue(partition);
 }
 
 /// Commits to the write-ahead log of one directory.
@@ -62,12 +69,18 @@ impl Committer {
     /// Queues a partition.
     pub(super) fn add(self: &Arc<Self>, flusher: &Arc<Flusher>, partition: Arc<Partition>) {
         let mut state = self.state.lock();
-        state.waiting.push(partition);
-        if !state.group.request() {
+        if state.closed && !state.has_thread {
+            drop(state);
+            decline(flusher, partition);
             return;
         }
+        state.waiting.push_back(partition);
+        // Somebody may have joined before there was a thread to wake.
+        let wakes = state.group.request();
         if state.has_thread {
-            self.work.notify_one();
+            if wakes {
+                self.work.notify_one();
+            }
             return;
         }
         let (committer, flusher) = (Arc::clone(self), Arc::clone(flusher));
@@ -83,8 +96,7 @@ impl Committer {
                 state.group.rest();
                 drop(state);
                 for partition in waiting {
-                    partition.flush_state().decline();
-                    flusher.enqueue(partition);
+                    decline(&flusher, partition);
                 }
             }
         }
@@ -121,8 +133,8 @@ impl Committer {
         loop {
             if !state.waiting.is_empty() {
                 state.group.start();
-                let left = state.waiting.len().saturating_sub(PARTITIONS_MAX);
-                return Some(state.waiting.split_off(left));
+                let count = state.waiting.len().min(PARTITIONS_MAX);
+                return Some(state.waiting.drain(..count).collect());
             }
             state.group.rest();
             if state.closed || self.work.wait_for(&mut state, IDLE).timed_out() {
@@ -158,13 +170,12 @@ impl Committer {
                 }
                 Commit::Failed => partition.fail(ErrorCode::KAFKA_STORAGE_ERROR),
                 Commit::Declined => {
-                    partition.flush_state().decline();
-                    flusher.enqueue(partition);
+                    decline(flusher, partition);
                     continue;
                 }
             }
             match partition.flush_state().finish(&partition.log) {
-                Some(Route::Together) => self.state.lock().waiting.push(partition),
+                Some(Route::Together) => self.state.lock().waiting.push_back(partition),
                 Some(Route::Alone) => flusher.enqueue(partition),
                 None => {}
             }
@@ -203,7 +214,7 @@ impl Committer {
         if self.is_kept_up.swap(true, Ordering::AcqRel) {
             return false;
         }
-        let is_due = self.dir.wants_wal_upkeep();
+        let is_due = self.dir.wants_wal_upkeep() && !self.state.lock().closed;
         self.is_kept_up.store(is_due, Ordering::Release);
         is_due
     }
@@ -221,5 +232,85 @@ impl Committer {
             // It has said what went wrong.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use highwater_disk::FaultyDisk;
+    use highwater_types::Offset;
+
+    use super::*;
+    use crate::data::partition::tests::{append, lead, open_dir};
+
+    /// Partitions that may be committed together, each with a record that is on disk.
+    fn partitions(dir: &Arc<LogDir>, count: usize) -> Vec<Arc<Partition>> {
+        dir.keep_up_wal().unwrap();
+        let partitions = (0..count).map(|at| lead(dir, &format!("t-{at}")));
+        let partitions: Vec<_> = partitions.collect();
+        for partition in &partitions {
+            append(partition).unwrap();
+            partition.announce(partition.flush());
+        }
+        partitions
+    }
+
+    fn wait_for(partition: &Partition, end: i64) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while partition.high_watermark() < Offset(end) {
+            assert!(
+                Instant::now() < deadline,
+                "{} waits for ever",
+                partition.name
+            );
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn who_joins_before_there_is_a_thread_does_not_keep_it_from_starting() {
+        let dir = open_dir(&FaultyDisk::new());
+        let flusher = Flusher::new();
+        let partition = partitions(&dir, 1).remove(0);
+        let committer = Arc::new(Committer::new(&dir));
+        append(&partition).unwrap();
+        committer.join();
+        committer.add(&flusher, Arc::clone(&partition));
+        wait_for(&partition, 2);
+        assert_eq!(dir.wal_counts().commits, 1);
+        committer.close();
+        flusher.close();
+    }
+
+    #[test]
+    fn more_partitions_than_one_commit_takes_all_get_their_turn() {
+        let dir = open_dir(&FaultyDisk::new());
+        let flusher = Flusher::new();
+        let partitions = partitions(&dir, PARTITIONS_MAX * 2 + 10);
+        for _ in 0..3 {
+            for partition in &partitions {
+                append(partition).unwrap();
+                flusher.request(partition);
+            }
+        }
+        partitions
+            .iter()
+            .for_each(|partition| wait_for(partition, 4));
+        assert!(dir.wal_counts().entries >= partitions.len() as u64);
+        flusher.close();
+    }
+
+    #[test]
+    fn what_comes_after_the_close_is_flushed_by_itself() {
+        let dir = open_dir(&FaultyDisk::new());
+        let flusher = Flusher::new();
+        let partition = partitions(&dir, 1).remove(0);
+        let committer = Arc::new(Committer::new(&dir));
+        committer.close();
+        append(&partition).unwrap();
+        committer.add(&flusher, Arc::clone(&partition));
+        wait_for(&partition, 2);
+        assert_eq!(dir.wal_counts().commits, 0);
+        flusher.close();
     }
 }

@@ -287,10 +287,22 @@ impl Partition {
         Ok(appended)
     }
 
-    /// Whether the log has anything that its flushed end does not cover, and a promise to keep,
-    /// or more than its topic allows (`flush.messages`).
+    /// Up to where the machine knows the log to be on disk. The log may be further: it is
+    /// flushed for reasons of its own as well, and the machine hears of that with the next
+    /// flush that somebody asks for.
+    fn known_flushed_end(&self) -> Offset {
+        self.replica.lock().flushed_end()
+    }
+
+    /// Whether the log holds more than what is known to be on disk.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.known_flushed_end() < self.log.log_end()
+    }
+
+    /// Whether the log has anything that is not known to be on disk, and a promise to keep, or
+    /// more than its topic allows (`flush.messages`).
     pub(crate) fn wants_flush(&self) -> bool {
-        let waiting = self.log.log_end() - self.log.durable_end();
+        let waiting = self.log.log_end() - self.known_flushed_end();
         let Some(waiting) = u64::try_from(waiting).ok().filter(|waiting| *waiting > 0) else {
             return false;
         };

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, ToSocketAddrs as _};
+use std::sync::{Arc, Weak};
 
 use highwater_config::BrokerConfig;
 use highwater_metadata::Listener;
-use highwater_net::{BoundListener, NetConfig};
+use highwater_net::{BoundListener, NetConfig, ServerHandle};
+use parking_lot::Mutex;
 
 pub(super) fn describe(listener: &BoundListener) -> String {
     let address = listener.local_addr().map(|address| address.to_string());
@@ -42,13 +44,67 @@ pub(super) fn endpoints(config: &BrokerConfig, bound: &[BoundListener]) -> Vec<L
         .collect()
 }
 
-pub(super) fn net_config(config: &BrokerConfig) -> NetConfig {
+/// Keeps the limits of a server as the configuration has them. Names of hosts are looked up on
+/// a thread of its own, since whoever changes the configuration holds up the metadata meanwhile.
+pub(super) struct Limits {
+    server: Weak<ServerHandle>,
+    /// Counts the changes: a slow look-up must not undo what came after it.
+    changes: Arc<Mutex<u64>>,
+}
+
+impl Limits {
+    pub(super) fn of(server: &Arc<ServerHandle>) -> Self {
+        Self {
+            server: Arc::downgrade(server),
+            changes: Arc::default(),
+        }
+    }
+
+    pub(super) fn follow(&self, config: &BrokerConfig) {
+        let mut changes = self.changes.lock();
+        *changes += 1;
+        let change = *changes;
+        let by_host = config.network.max_connections_per_ip_overrides.0.clone();
+        let mut limits = net_config(config, HashMap::new());
+        if by_host
+            .iter()
+            .all(|(host, _)| host.parse::<IpAddr>().is_ok())
+        {
+            limits.connections_per_ip_overrides = overrides(&by_host);
+            if let Some(server) = self.server.upgrade() {
+                server.set_config(limits);
+            }
+            return;
+        }
+        drop(changes);
+        let (server, changes) = (Weak::clone(&self.server), Arc::clone(&self.changes));
+        let looking = std::thread::Builder::new().name("host-names".to_owned());
+        let spawned = looking.spawn(move || {
+            limits.connections_per_ip_overrides = overrides(&by_host);
+            let changes = changes.lock();
+            if let Some(server) = server.upgrade().filter(|_| *changes == change) {
+                server.set_config(limits);
+            }
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "cannot start a thread that looks up host names");
+        }
+    }
+}
+
+/// The limits at the start.
+pub(super) fn first_limits(config: &BrokerConfig) -> NetConfig {
+    let by_host = &config.network.max_connections_per_ip_overrides.0;
+    net_config(config, overrides(by_host))
+}
+
+fn net_config(config: &BrokerConfig, overrides: HashMap<IpAddr, usize>) -> NetConfig {
     let network = &config.network;
     NetConfig {
         request_bytes_max: network.socket_request_max_bytes,
         connections_max: network.max_connections,
         connections_per_ip_max: network.max_connections_per_ip,
-        connections_per_ip_overrides: overrides(&network.max_connections_per_ip_overrides.0),
+        connections_per_ip_overrides: overrides,
         idle_ms_max: u64::try_from(network.connections_max_idle_ms).unwrap_or(u64::MAX),
         send_buffer_bytes: usize::try_from(network.socket_send_buffer_bytes).ok(),
         receive_buffer_bytes: usize::try_from(network.socket_receive_buffer_bytes).ok(),

@@ -156,9 +156,10 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("5000")
         .at_least(1)
         .high()
+        .effective()
         .doc(
-            "How many milliseconds a commit of offsets may wait for the replicas before \
-             it fails. Highwater answers when it is on disk, however long that takes.",
+            "How many milliseconds the answer to a member of a group may wait until all it \
+             is based on is on disk; then it is told to try again.",
         ),
     broker("offsets.load.buffer.size", Int)
         .default("5242880")

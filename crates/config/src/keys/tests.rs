@@ -61,7 +61,6 @@ const AHEAD: &[&str] = &[
     "metadata.log.segment.",
     "num.io.threads",
     "num.network.threads",
-    "offsets.commit.timeout.",
     "offsets.load.buffer.",
     "offsets.topic.compression.",
     "queued.max.requests",

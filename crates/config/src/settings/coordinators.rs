@@ -17,7 +17,7 @@ settings! {
         rebalance_protocols: Vec<String> = "group.coordinator.rebalance.protocols",
         /// Longest text beside a committed offset.
         offset_metadata_bytes_max: usize = "offset.metadata.max.bytes",
-        /// How long a commit may wait for the replicas.
+        /// How long an answer may wait for the disk and the replicas.
         offsets_commit_timeout_ms: u64 = "offsets.commit.timeout.ms",
         /// How much is read at a time when groups are loaded.
         offsets_load_buffer_bytes: usize = "offsets.load.buffer.size",

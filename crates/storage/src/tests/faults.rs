@@ -490,3 +490,23 @@ fn a_log_that_was_made_again_does_not_begin_where_the_other_ended() {
     let (log, report) = reopen(&disk.crash(CrashImage::All), LogConfig::default());
     assert_eq!((log.log_end(), report.damaged), (Offset(0), vec![]));
 }
+
+#[test]
+fn a_log_that_was_never_opened_is_deleted_by_the_id_of_its_topic() {
+    let disk = FaultyDisk::new();
+    drop(running(&disk));
+    let dir = open_dir(&disk);
+    let other = highwater_types::TopicId([1; 16]);
+    assert!(!dir.delete_unopened(&tp("t-0"), other, at(1)).unwrap());
+    assert!(!dir.delete_unopened(&tp("t-1"), TOPIC_ID, at(1)).unwrap());
+    assert_eq!(dir.partitions().unwrap().len(), 1);
+    assert!(dir.delete_unopened(&tp("t-0"), TOPIC_ID, at(1)).unwrap());
+    let log = create(&dir, LogConfig::default());
+    assert!(
+        !dir.delete_unopened(&tp("t-0"), TOPIC_ID, at(1)).unwrap(),
+        "an open log is deleted by itself"
+    );
+    assert_eq!(dir.remove_due_dirs(at(1)).unwrap(), 1);
+    append(&log, &["of the new log"], 2);
+    log.flush().unwrap();
+}

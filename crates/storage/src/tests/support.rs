@@ -53,8 +53,8 @@ pub(crate) fn try_open_dir(disk: &FaultyDisk) -> Result<Arc<LogDir>, crate::Stor
     let options = StorageOptions {
         snapshot_every_bytes: 250,
         preallocate_from_bytes: 200,
-        // Two or three blocks.
-        wal_file_bytes: 12 << 10,
+        // Three small blocks.
+        wal_file_bytes: 16 << 10,
         wal_after_flushes: 1,
         ..StorageOptions::default()
     };

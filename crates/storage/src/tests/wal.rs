@@ -282,7 +282,7 @@ fn rot_within_it_costs_what_it_hit_and_is_not_taken_for_the_end() {
         assert_eq!(commit(std::slice::from_ref(log)), [Commit::Done(Offset(2))]);
     }
     let disk = disk.crash(CrashImage::Synced);
-    disk.damage(Path::new(FILE), |bytes| bytes[100] ^= 1);
+    disk.damage(Path::new(FILE), |bytes| bytes[4096 + 100] ^= 1);
     let dir = open_dir(&disk);
     assert_eq!(values(&dir, "t-0"), ["t-0 first"]);
     assert_eq!(values(&dir, "t-1"), ["t-1 first", "second"]);
@@ -339,4 +339,176 @@ fn sequences_go_on_where_the_last_process_stopped() {
     }
     let dir = open_dir(&disk.crash(CrashImage::Synced));
     assert_eq!(values(&dir, "t-0").len(), 9);
+}
+
+#[test]
+fn records_that_look_like_a_block_are_none() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let log = running(&dir, &["t-0"], &LogConfig::default()).remove(0);
+    let one = std::slice::from_ref(&log);
+    append(&log, &["genuine"], 2);
+    assert_eq!(commit(one), [Commit::Done(Offset(2))]);
+    // What a client could put there who knows everything but the key of the file: a younger
+    // block that says something else of the first record.
+    let file = disk.bytes(Path::new(FILE)).unwrap();
+    let mut forged = crate::wal::block::BlockBuilder::default();
+    forged.clear();
+    let stretch = crate::wal::block::Stretch {
+        base: Offset(0),
+        position: 0,
+        len: 8,
+        end: Offset(2),
+    };
+    let fill = |bytes: &mut [u8]| {
+        bytes.fill(0xff);
+        Ok(())
+    };
+    forged.add(&log.ends, &stretch, fill).unwrap();
+    let forged = forged.finish(99, &[0; 16]).to_vec();
+    let disk = disk.crash(CrashImage::Synced);
+    disk.damage(Path::new(FILE), |bytes| {
+        bytes[8192..8192 + forged.len()].copy_from_slice(&forged);
+    });
+    assert_eq!(file.len(), 16 << 10);
+    assert_eq!(values(&open_dir(&disk), "t-0"), ["t-0 first", "genuine"]);
+}
+
+#[test]
+fn what_a_failed_sync_has_left_in_the_page_cache_is_not_believed() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let logs = running(&dir, &["t-0"], &LogConfig::default());
+    append(&logs[0], &["committed"], 2);
+    assert_eq!(commit(&logs), [Commit::Done(Offset(2))]);
+    append(&logs[0], &["not acknowledged"], 3);
+    disk.fail_syncs_of(Some("t-0"));
+    assert!(logs[0].flush().is_err());
+    disk.fail_syncs_of(None);
+    drop((logs, dir));
+    // The process is started again, and the machine has not lost power yet.
+    let dir = open_dir(&disk);
+    assert_eq!(values(&dir, "t-0")[1], "committed");
+    drop(dir);
+    let dir = open_dir(&disk.crash(CrashImage::Synced));
+    assert_eq!(values(&dir, "t-0")[..2], ["t-0 first", "committed"]);
+}
+
+#[test]
+fn a_damaged_id_of_the_topic_keeps_nothing_from_being_put_back() {
+    for journal_is_there in [true, false] {
+        let disk = FaultyDisk::new();
+        let dir = open_dir(&disk);
+        let logs = running(&dir, &["t-0"], &LogConfig::default());
+        dir.persist_flushed_ends().unwrap();
+        append(&logs[0], &["second"], 2);
+        assert_eq!(commit(&logs), [Commit::Done(Offset(2))]);
+        let disk = disk.crash(CrashImage::Synced);
+        disk.damage(&log_path().join("partition.metadata"), |bytes| {
+            bytes.clear();
+        });
+        if !journal_is_there {
+            let journal = dir_path().join("highwater-flushed-ends");
+            disk.damage(&journal, |bytes| bytes.clear());
+        }
+        assert_eq!(values(&open_dir(&disk), "t-0"), ["t-0 first", "second"]);
+    }
+}
+
+#[test]
+fn a_lost_journal_does_not_bring_old_records_back() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let log = running(&dir, &["t-0"], &LogConfig::default()).remove(0);
+    let one = std::slice::from_ref(&log);
+    append(&log, &["second"], 2);
+    assert_eq!(commit(one), [Commit::Done(Offset(2))]);
+    // The snapshot at the new segment proves all in front of it.
+    log.roll(at(3)).unwrap();
+    append(&log, &["third"], 4);
+    log.flush().unwrap();
+    let disk = disk.crash(CrashImage::Synced);
+    disk.damage(&dir_path().join("highwater-flushed-ends"), |bytes| {
+        bytes.clear();
+    });
+    // As a compaction leaves it.
+    disk.damage(&segment_file(0), |bytes| {
+        let at = bytes.len() - 6;
+        bytes[at..].fill(b'X');
+    });
+    let before = disk.bytes(&segment_file(0)).unwrap();
+    drop(open_dir(&disk));
+    assert_eq!(disk.bytes(&segment_file(0)).unwrap(), before);
+}
+
+#[test]
+fn a_segment_that_a_killed_process_has_made_is_on_disk_before_anything_in_it_counts() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let log = create(&dir, LogConfig::default());
+    append(&log, &["never flushed"], 1);
+    drop((log, dir));
+    let dir = open_dir(&disk);
+    let config = Arc::new(LogConfig::default());
+    let (log, _) = dir.open_partition(&tp("t-0"), config, at(0)).unwrap();
+    assert_eq!(log.flush().unwrap(), Offset(1));
+    dir.keep_up_wal().unwrap();
+    let log = Arc::new(log);
+    append(&log, &["flushed"], 2);
+    if commit(std::slice::from_ref(&log)) == [Commit::Declined] {
+        log.flush().unwrap();
+    }
+    append(&log, &["committed"], 3);
+    let done = commit(std::slice::from_ref(&log));
+    assert_eq!(done, [Commit::Done(Offset(3))]);
+    let dir = open_dir(&disk.crash(CrashImage::Synced));
+    assert_eq!(
+        values(&dir, "t-0"),
+        ["never flushed", "flushed", "committed"]
+    );
+}
+
+#[test]
+fn a_log_that_is_only_ahead_expires_all_the_same() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let config = LogConfig {
+        retention_ms: Some(1000),
+        ..LogConfig::default()
+    };
+    let log = running(&dir, &["t-0"], &config).remove(0);
+    append(&log, &["second"], 2);
+    let done = commit(std::slice::from_ref(&log));
+    assert_eq!(done, [Commit::Done(Offset(2))]);
+    let kept = log.retain(at(10_000), Offset(2)).unwrap();
+    assert_eq!(kept.log_start, Offset(2));
+}
+
+#[test]
+fn it_goes_on_once_there_is_room_or_its_logs_are_flushed() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let log = running(&dir, &["t-0"], &LogConfig::default()).remove(0);
+    let logs = [&log];
+    let used: usize = disk
+        .files()
+        .iter()
+        .map(|f| disk.bytes(f).unwrap().len())
+        .sum();
+    disk.set_capacity_bytes(Some(used as u64 + 20_000));
+    let mut declined = 0;
+    for nth in 1..30 {
+        append(&log, &["x"], 2 + nth);
+        match dir.commit(&logs)[..] {
+            [Commit::Done(end)] => assert_eq!(end, Offset(nth + 1)),
+            _ => {
+                declined += 1;
+                log.flush().unwrap();
+                // There is no room for a second file, but the first can be used again.
+                dir.keep_up_wal().unwrap();
+            }
+        }
+    }
+    assert!((3..12).contains(&declined), "{declined}");
+    assert_eq!(wal_files(&disk), 1);
 }

@@ -1,8 +1,12 @@
 //! The form of the write-ahead log: blocks of entries.
 //!
-//! A block begins at a multiple of 4,096 bytes, so that writing one never touches the sectors of
-//! another. All integers are big endian: magic `HWWB`, CRC-32C of everything behind it (4),
-//! length in bytes without padding (4), number of entries (4), sequence (8). An entry is: topic
+//! A file begins with a page that names it: magic `HWWF`, CRC-32C of the rest (4), and 16 random
+//! bytes that are its key. Behind it a block begins at a multiple of 4,096 bytes, so that writing
+//! one never touches the sectors of another. Every block repeats the key, which no client ever
+//! sees: so what clients have put into records is never taken for a block.
+//!
+//! All integers are big endian. A block is: magic `HWWB`, CRC-32C of everything behind it (4),
+//! length in bytes without padding (4), number of entries (4), sequence (8), key (16). An entry is: topic
 //! id (16), partition (4), base offset of the segment (8), position in the segment file (8), the
 //! offset behind its last record (8), length of the bytes (4), length of the name (2), topic
 //! name, and the bytes as they stand in the segment file.
@@ -16,8 +20,33 @@ use crate::take::{number, take};
 
 /// Where blocks may begin.
 pub(crate) const ALIGN: usize = 4096;
+const FILE_MAGIC: [u8; 4] = *b"HWWF";
 const MAGIC: [u8; 4] = *b"HWWB";
-pub(crate) const HEAD_LEN: usize = 24;
+pub(crate) const HEAD_LEN: usize = 40;
+/// Longest block that is believed.
+pub(crate) const BLOCK_LEN_MAX: usize = 4 << 20;
+/// Sequences are believed up to here, so that counting on never overflows.
+pub(crate) const SEQUENCE_MAX: u64 = 1 << 62;
+
+/// What the blocks of a file have in common.
+pub(crate) type Key = [u8; 16];
+
+/// The first page of a file.
+pub(crate) fn first_page(key: &Key) -> Vec<u8> {
+    let mut page = FILE_MAGIC.to_vec();
+    page.extend_from_slice(&crc32c::crc32c(key).to_be_bytes());
+    page.extend_from_slice(key);
+    page.resize(ALIGN, 0);
+    page
+}
+
+/// The key in the first page of a file.
+pub(crate) fn key_of(mut page: &[u8]) -> Option<Key> {
+    let magic: [u8; 4] = number(&mut page)?;
+    let crc = u32::from_be_bytes(number(&mut page)?);
+    let key: Key = number(&mut page)?;
+    (magic == FILE_MAGIC && crc32c::crc32c(&key) == crc).then_some(key)
+}
 /// Where that begins which the checksum covers.
 const CHECKED_FROM: usize = 8;
 const ENTRY_HEAD_LEN: usize = 50;
@@ -106,13 +135,14 @@ impl BlockBuilder {
     }
 
     /// The finished block, padded.
-    pub(crate) fn finish(&mut self, sequence: u64) -> &[u8] {
+    pub(crate) fn finish(&mut self, sequence: u64, key: &Key) -> &[u8] {
         let len = self.bytes.len();
         let head = &mut self.bytes[..HEAD_LEN];
         head[..4].copy_from_slice(&MAGIC);
         head[8..12].copy_from_slice(&(len as u32).to_be_bytes());
         head[12..16].copy_from_slice(&self.count.to_be_bytes());
         head[16..24].copy_from_slice(&sequence.to_be_bytes());
+        head[24..40].copy_from_slice(key);
         let crc = crc32c::crc32c(&self.bytes[CHECKED_FROM..]);
         self.bytes[4..8].copy_from_slice(&crc.to_be_bytes());
         self.bytes.resize(len.next_multiple_of(ALIGN), 0);
@@ -121,18 +151,20 @@ impl BlockBuilder {
 }
 
 /// What may be a block, from its first bytes.
-pub(crate) fn head(mut bytes: &[u8]) -> Option<BlockHead> {
+pub(crate) fn head(mut bytes: &[u8], key: &Key) -> Option<BlockHead> {
     let magic: [u8; 4] = number(&mut bytes)?;
     let _crc: [u8; 4] = number(&mut bytes)?;
     let len = u32::from_be_bytes(number(&mut bytes)?) as usize;
     let _count: [u8; 4] = number(&mut bytes)?;
     let sequence = u64::from_be_bytes(number(&mut bytes)?);
-    (magic == MAGIC && len >= HEAD_LEN).then_some(BlockHead { len, sequence })
+    let is_ours = magic == MAGIC && number(&mut bytes) == Some(*key);
+    let is_sound = (HEAD_LEN..=BLOCK_LEN_MAX).contains(&len) && sequence <= SEQUENCE_MAX;
+    (is_ours && is_sound).then_some(BlockHead { len, sequence })
 }
 
 /// The entries of a block without its padding; `None` if it is not whole.
-pub(crate) fn parse(block: &[u8]) -> Option<Vec<Entry<'_>>> {
-    let found = head(block)?;
+pub(crate) fn parse<'a>(block: &'a [u8], key: &Key) -> Option<Vec<Entry<'a>>> {
+    let found = head(block, key)?;
     let crc = u32::from_be_bytes(block.get(4..CHECKED_FROM)?.try_into().ok()?);
     let checked = block.get(CHECKED_FROM..found.len)?;
     if found.len != block.len() || crc32c::crc32c(checked) != crc {
@@ -182,6 +214,8 @@ fn entry<'a>(rest: &mut &'a [u8], block_len: usize) -> Option<Entry<'a>> {
 mod tests {
     use super::*;
 
+    const KEY: Key = [3; 16];
+
     fn log() -> LogEnds {
         let tp = TopicPartition::from_dir_name("a-topic-3").unwrap();
         LogEnds::new(&tp, TopicId([5; 16]), Offset(0), Offset(9))
@@ -212,7 +246,7 @@ mod tests {
                 .unwrap();
         }
         let len = builder.len();
-        let bytes = builder.finish(42);
+        let bytes = builder.finish(42, &KEY);
         assert_eq!(bytes.len() % ALIGN, 0);
         assert!(bytes[len..].iter().all(|byte| *byte == 0));
         bytes[..len].to_vec()
@@ -221,9 +255,9 @@ mod tests {
     #[test]
     fn what_was_added_is_read_again() {
         let bytes = block(&[5, 0, 9000]);
-        let found = head(&bytes).unwrap();
+        let found = head(&bytes, &KEY).unwrap();
         assert_eq!((found.len, found.sequence), (bytes.len(), 42));
-        let entries = parse(&bytes).unwrap();
+        let entries = parse(&bytes, &KEY).unwrap();
         assert_eq!(entries.len(), 3);
         for (nth, (entry, len)) in entries.iter().zip([5, 0, 9000]).enumerate() {
             assert_eq!(entry.tp, log().tp);
@@ -242,8 +276,22 @@ mod tests {
         let refused = builder.add(&log(), &stretch(6), |_| Err(io::ErrorKind::Other.into()));
         assert!(refused.is_err());
         assert_eq!(builder.len(), before);
-        let bytes = builder.finish(1)[..before].to_vec();
-        assert_eq!(parse(&bytes).unwrap().len(), 1);
+        let bytes = builder.finish(1, &KEY)[..before].to_vec();
+        assert_eq!(parse(&bytes, &KEY).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_block_without_the_key_of_the_file_is_none() {
+        let bytes = block(&[40]);
+        assert_eq!(head(&bytes, &[4; 16]), None);
+        assert_eq!(parse(&bytes, &[4; 16]), None);
+        let page = first_page(&KEY);
+        assert_eq!((page.len(), key_of(&page)), (ALIGN, Some(KEY)));
+        for at in 0..24 {
+            let mut damaged = page.clone();
+            damaged[at] ^= 1;
+            assert_eq!(key_of(&damaged), None, "byte {at}");
+        }
     }
 
     #[test]
@@ -252,8 +300,8 @@ mod tests {
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x10;
-            assert_eq!(parse(&damaged), None, "byte {at}");
-            assert_eq!(parse(&bytes[..at]), None, "cut at {at}");
+            assert_eq!(parse(&damaged, &KEY), None, "byte {at}");
+            assert_eq!(parse(&bytes[..at], &KEY), None, "cut at {at}");
         }
     }
 }

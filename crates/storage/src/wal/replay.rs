@@ -1,9 +1,9 @@
 //! Putting back into the segment files what a crash has kept from them.
 //!
 //! Every entry of the write-ahead log that is younger than the last statement of the journal
-//! about its log is compared with the segment file, and written into it where they differ. One
-//! sync of the file system then makes all of it durable, the journal says so, and the files of
-//! the write-ahead log go. A crash within this changes nothing: it is done again.
+//! about its log is written into its segment file. When the segment files are on disk the journal
+//! says so, and the files of the write-ahead log go. A crash within this changes nothing: it is
+//! done again.
 //!
 //! An entry whose segment is gone is passed over: a name is durable before an entry counts on
 //! it, so it was removed on purpose. What rewrites history (compaction, truncation) has a
@@ -20,9 +20,12 @@ use super::block::{self, ALIGN, Entry, Stretch};
 use super::is_file_name;
 use crate::checkpoint;
 use crate::error::StorageError;
-use crate::flush_journal::{FlushJournal, FlushedEnd};
+use crate::flush_journal::{self, FlushJournal, FlushedEnd};
+use crate::handles::HandleCache;
 use crate::log_dir::StartState;
 use crate::paths;
+use crate::recovery::read_snapshot;
+use crate::segment::Place;
 
 /// What has come of it.
 #[derive(Debug, Default)]
@@ -52,7 +55,7 @@ type ByLog = HashMap<TopicPartition, BTreeMap<u64, Found>>;
 struct Replay<'a> {
     disk: &'a dyn Disk,
     dir: &'a Path,
-    files: Vec<(PathBuf, Arc<dyn File>)>,
+    files: Vec<Arc<dyn File>>,
 }
 
 /// Carries out the write-ahead log of a directory, if there is one.
@@ -77,6 +80,14 @@ pub(crate) fn replay(
     }
     // After a clean stop everything is where it belongs, whatever is left of such files.
     if !start.was_clean {
+        // A journal that cannot be read would make entries count that it had made void.
+        let journal_path = dir.join(flush_journal::FILE_NAME);
+        match disk.read_file(&journal_path, checkpoint::FILE_BYTES_MAX) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StorageError::io(&journal_path, error));
+            }
+            _ => {}
+        }
         let mut work = Replay {
             disk,
             dir,
@@ -85,10 +96,14 @@ pub(crate) fn replay(
         let (found, last) = work.read(&paths)?;
         replayed.next_sequence = replayed.next_sequence.max(last + 1);
         let known = work.apply(found, journal, start, &mut replayed.refused);
-        // DURABILITY: the entries go only when what they say is on disk elsewhere.
-        disk.sync_file_system(dir).map_err(io)?;
         let statements: Vec<_> = known.iter().map(|(tp, known)| (tp, *known)).collect();
-        journal.record(&statements)?;
+        match journal.record(&statements) {
+            // What it would have said is found out again, and there will be more room in a moment.
+            Err(error) if error.is_passing() => {
+                tracing::warn!(%error, "the ends that were put back could not be written down");
+            }
+            recorded => recorded?,
+        }
     }
     if replayed.refused.is_empty() {
         for path in &paths {
@@ -119,7 +134,7 @@ impl Replay<'_> {
                 of_log.insert(sequence, place);
             };
             last = last.max(read_file(&*file, &mut note).map_err(io)?);
-            self.files.push((path.clone(), file));
+            self.files.push(file);
         }
         Ok((found, last))
     }
@@ -134,21 +149,35 @@ impl Replay<'_> {
     ) -> Vec<(TopicPartition, FlushedEnd)> {
         let (mut statements, mut bytes) = (Vec::new(), 0);
         for (tp, entries) in found {
-            let Some(topic_id) = self.topic_id(&tp) else {
+            let dir = self.dir.join(tp.to_string());
+            // Nobody but the broker removes the directory of a log.
+            if matches!(self.disk.exists(&dir), Ok(false)) {
+                continue;
+            }
+            let stated = journal.get(&tp);
+            let in_file = self.written_topic_id(&dir);
+            let youngest = entries.last_key_value().map(|(_, entry)| entry.topic_id);
+            let Some(topic_id) = in_file.or(stated.map(|known| known.topic_id)).or(youngest) else {
                 continue;
             };
-            let known = journal.get(&tp).filter(|known| known.topic_id == topic_id);
+            let known = stated.filter(|known| known.topic_id == topic_id);
             let after = known.map_or(0, |known| known.wal_sequence);
-            let live = entries
-                .into_values()
-                .filter(|entry| entry.topic_id == topic_id && entry.sequence > after);
+            let proven = self.proven_end(&dir);
+            let live = entries.into_values().filter(|entry| {
+                let is_void = entry.sequence <= after || entry.stretch.end <= proven;
+                entry.topic_id == topic_id && !is_void
+            });
             match self.apply_to(&tp, live) {
                 Ok(None) => {}
                 Ok(Some(applied)) => {
                     bytes += applied.bytes_written;
                     let known = known.unwrap_or(FlushedEnd {
                         topic_id,
-                        flushed_end: Offset::ZERO,
+                        flushed_end: start
+                            .recovery_points
+                            .get(&tp)
+                            .copied()
+                            .unwrap_or(Offset::ZERO),
                         log_start: start.log_starts.get(&tp).copied().unwrap_or(Offset::ZERO),
                         wal_sequence: 0,
                     });
@@ -170,13 +199,33 @@ impl Replay<'_> {
         statements
     }
 
-    fn topic_id(&self, tp: &TopicPartition) -> Option<TopicId> {
-        let path = self.dir.join(tp.to_string());
-        let path = path.join(checkpoint::PARTITION_METADATA);
-        if !self.disk.exists(&path).unwrap_or(true) {
-            return None;
-        }
+    fn written_topic_id(&self, dir: &Path) -> Option<TopicId> {
+        let path = dir.join(checkpoint::PARTITION_METADATA);
         checkpoint::read_or_warn(self.disk, &path, checkpoint::parse_partition_metadata)
+    }
+
+    /// Up to where a snapshot proves the segment files to have been on disk; entries in front of
+    /// it are void even if the journal has lost what it said of them.
+    fn proven_end(&self, dir: &Path) -> Offset {
+        let place = Place {
+            disk: self.disk,
+            handles: &HandleCache::new(1),
+            dir,
+        };
+        let list = self.disk.list(dir).unwrap_or_default();
+        let names = list
+            .iter()
+            .filter_map(|entry| paths::parse_segment_file(&entry.name));
+        let snapshots = names.filter(|(_, kind)| *kind == paths::SNAPSHOT);
+        let mut ends: Vec<Offset> = snapshots.map(|(at, _)| at).collect();
+        ends.sort_unstable();
+        let is_valid = |at: &Offset| {
+            read_snapshot(place, &paths::segment_file(dir, *at, paths::SNAPSHOT)).is_some()
+        };
+        ends.into_iter()
+            .rev()
+            .find(is_valid)
+            .unwrap_or(Offset::ZERO)
     }
 
     fn apply_to(
@@ -185,51 +234,51 @@ impl Replay<'_> {
         entries: impl Iterator<Item = Found>,
     ) -> Result<Option<Applied>, StorageError> {
         let dir = self.dir.join(tp.to_string());
-        let mut open: Option<(Offset, Option<Arc<dyn File>>)> = None;
+        let mut segments: BTreeMap<Offset, Option<Arc<dyn File>>> = BTreeMap::new();
         let mut applied: Option<Applied> = None;
         for entry in entries {
             let base = entry.stretch.base;
             let path = paths::segment_file(&dir, base, paths::LOG);
-            if open.as_ref().is_none_or(|(at, _)| *at != base) {
-                let file = match self.disk.open(&path, OpenMode::ReadWrite) {
+            let io = |source| StorageError::io(&path, source);
+            if let std::collections::btree_map::Entry::Vacant(vacant) = segments.entry(base) {
+                vacant.insert(match self.disk.open(&path, OpenMode::ReadWrite) {
                     Ok(file) => Some(file),
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-                    Err(source) => return Err(StorageError::io(&path, source)),
-                };
-                open = Some((base, file));
+                    Err(source) => return Err(io(source)),
+                });
             }
-            let Some((_, Some(file))) = &open else {
+            let Some(Some(file)) = segments.get(&base) else {
                 continue;
             };
-            let written = self.put_back(&entry, &**file);
-            let written = written.map_err(|source| StorageError::io(&path, source))?;
+            self.put_back(&entry, &**file).map_err(io)?;
             let before = applied.map_or(0, |applied| applied.bytes_written);
             applied = Some(Applied {
                 end: entry.stretch.end,
                 sequence: entry.sequence,
-                bytes_written: before + written,
+                bytes_written: before + entry.stretch.len as u64,
             });
+        }
+        // DURABILITY: the entries go only when what they say is on disk elsewhere.
+        for (base, file) in &segments {
+            let Some(file) = file else { continue };
+            let path = paths::segment_file(&dir, *base, paths::LOG);
+            file.sync_data()
+                .map_err(|source| StorageError::io(&path, source))?;
         }
         Ok(applied)
     }
 
-    /// Writes the bytes of an entry into the segment file unless they are there; returns how
-    /// many were written.
-    fn put_back(&self, entry: &Found, segment: &dyn File) -> std::io::Result<u64> {
-        let Some((_, file)) = self.files.get(entry.file) else {
-            return Ok(0);
+    /// Writes the bytes of an entry into the segment file, even if they seem to be there: after
+    /// a sync that failed the page cache shows bytes that no disk has and no sync would write.
+    fn put_back(&self, entry: &Found, segment: &dyn File) -> std::io::Result<()> {
+        let Some(file) = self.files.get(entry.file) else {
+            return Ok(());
         };
         let mut bytes = vec![0; entry.stretch.len];
         if file.read_full_at(&mut bytes, entry.at)? < bytes.len() {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        let mut there = vec![0; bytes.len()];
-        let read = segment.read_full_at(&mut there, entry.stretch.position)?;
-        if read == bytes.len() && there == bytes {
-            return Ok(0);
-        }
-        segment.write_all_at(&bytes, entry.stretch.position)?;
-        Ok(bytes.len() as u64)
+        segment.write_all_at(&bytes, entry.stretch.position)
     }
 }
 
@@ -249,23 +298,35 @@ pub(crate) fn read_file(
     each: &mut dyn FnMut(u64, u64, Entry<'_>),
 ) -> std::io::Result<u64> {
     let len = file.len()?;
-    let (mut position, mut last) = (0, 0);
-    let mut block = vec![0; ALIGN];
+    let mut start = vec![0; ALIGN];
+    let read = file.read_full_at(&mut start, 0)?;
+    let Some(key) = block::key_of(&start[..read]) else {
+        if start.iter().any(|byte| *byte != 0) {
+            tracing::error!("a file of the write-ahead log has lost its first page");
+        }
+        return Ok(0);
+    };
+    let (mut position, mut last, mut damaged) = (ALIGN as u64, 0, None);
+    let mut block = Vec::new();
     while position < len {
         let mut step = ALIGN as u64;
-        let start = &mut [0; block::HEAD_LEN];
-        let read = file.read_full_at(start, position)?;
-        let head = block::head(&start[..read]);
+        let read = file.read_full_at(&mut start[..block::HEAD_LEN], position)?;
+        let head = block::head(&start[..read], &key);
         let head = head.filter(|head| head.sequence > last && head.len as u64 <= len - position);
         if let Some(head) = head {
             block.resize(head.len, 0);
             let read = file.read_full_at(&mut block, position)?;
-            if let Some(entries) = block::parse(&block[..read]) {
+            if let Some(entries) = block::parse(&block[..read], &key) {
+                if let Some(sequence) = damaged.take().filter(|lost| *lost < head.sequence) {
+                    tracing::error!(sequence, "a block of the write-ahead log is damaged");
+                }
                 for entry in entries {
                     each(head.sequence, position, entry);
                 }
                 last = head.sequence;
                 step = head.len.next_multiple_of(ALIGN) as u64;
+            } else {
+                damaged = Some(head.sequence);
             }
         }
         position += step;

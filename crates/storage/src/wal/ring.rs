@@ -1,14 +1,16 @@
 //! The files of a write-ahead log, used one after the other.
 //!
 //! A file is free, or the one that is written to, or full and waiting until every log that has
-//! an entry in it is flushed. Sequences of blocks rise without gaps within a file, so what a
-//! file held before it was used again is told from what it holds now.
+//! an entry in it is flushed. Sequences of blocks rise within a file, so what a file held before
+//! it was used again is told from what it holds now.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use highwater_disk::File;
 
+use super::block::{ALIGN, Key};
 use crate::log::PartitionLog;
 
 #[derive(Debug)]
@@ -30,6 +32,7 @@ enum State {
 struct WalFile {
     file: Arc<dyn File>,
     path: PathBuf,
+    key: Key,
     len: u64,
     state: State,
 }
@@ -39,6 +42,7 @@ struct WalFile {
 pub(super) struct Room {
     pub(super) file: Arc<dyn File>,
     pub(super) path: PathBuf,
+    pub(super) key: Key,
     pub(super) position: u64,
     pub(super) sequence: u64,
 }
@@ -70,12 +74,12 @@ pub(super) enum Job {
 }
 
 impl Ring {
-    pub(super) fn new(next_sequence: u64) -> Self {
+    pub(super) fn new(next_sequence: u64, logs_per_file_max: usize) -> Self {
         Self {
             files: Vec::new(),
             next_sequence,
             turn: 0,
-            logs_per_file_max: 1024,
+            logs_per_file_max,
         }
     }
 
@@ -89,7 +93,7 @@ impl Ring {
                     self.close(at);
                 }
                 switched = true;
-                let Some(at) = self.begin() else {
+                let Some(at) = self.begin().filter(|at| self.fits(*at, len)) else {
                     let room = None;
                     return Reserved { room, switched };
                 };
@@ -107,17 +111,14 @@ impl Ring {
             return Reserved { room, switched };
         };
         for log in logs {
-            if log
-                .wal_turn
-                .swap(turn, std::sync::atomic::Ordering::Relaxed)
-                != turn
-            {
+            if log.wal_turn.swap(turn, Ordering::Relaxed) != turn {
                 listed.push(Arc::downgrade(log));
             }
         }
         let room = Room {
             file: Arc::clone(&found.file),
             path: found.path.clone(),
+            key: found.key,
             position: *position,
             sequence,
         };
@@ -155,7 +156,8 @@ impl Ring {
         let at = self.find(|state| matches!(state, State::Free))?;
         self.turn += 1;
         self.files[at].state = State::Current {
-            position: 0,
+            // Behind the page with the key.
+            position: ALIGN as u64,
             logs: Vec::new(),
         };
         Some(at)
@@ -171,14 +173,16 @@ impl Ring {
             .is_some()
     }
 
-    /// What to do next; `None` if there is a file to go on with.
-    pub(super) fn next_job(&mut self, files_max: usize) -> Option<Job> {
+    /// What to do next; `None` if there is a file to go on with, or nothing can be done.
+    /// `has_room` says whether the disk may take another file.
+    pub(super) fn next_job(&mut self, files_max: usize, has_room: bool) -> Option<Job> {
         if self.find(|state| matches!(state, State::Free)).is_some() {
             return None;
         }
+        let has_few = self.files.len() < files_max.min(2);
         // Making a file is quicker than waiting for many logs.
-        if self.files.len() < files_max.min(2) || (!self.is_ready() && self.files.len() < files_max)
-        {
+        let is_pressed = !self.is_ready() && self.files.len() < files_max;
+        if has_room && (has_few || is_pressed) {
             return Some(Job::Make(self.files.len()));
         }
         let at = self.find(|state| matches!(state, State::Full { .. }))?;
@@ -192,10 +196,11 @@ impl Ring {
     }
 
     /// A file has been made.
-    pub(super) fn made(&mut self, file: Arc<dyn File>, path: PathBuf, len: u64) {
+    pub(super) fn made(&mut self, file: Arc<dyn File>, path: PathBuf, key: Key, len: u64) {
         self.files.push(WalFile {
             file,
             path,
+            key,
             len,
             state: State::Free,
         });
@@ -203,10 +208,12 @@ impl Ring {
 
     /// The logs of a file have been flushed, or are gone; these have not.
     pub(super) fn drained(&mut self, at: usize, left: Vec<Weak<PartitionLog>>) {
-        self.files[at].state = match left.is_empty() {
-            true => State::Free,
-            false => State::Full { logs: left },
-        };
+        if let Some(file) = self.files.get_mut(at) {
+            file.state = match left.is_empty() {
+                true => State::Free,
+                false => State::Full { logs: left },
+            };
+        }
     }
 
     /// Forgets all files, and says where they are.

@@ -12,11 +12,11 @@ use crate::error::StorageError;
 use crate::log::PartitionLog;
 use crate::log_dir::LogDir;
 
-/// The write-ahead log takes at most this share of a file system...
+/// A file takes at most this share of a file system...
 const SHARE_OF_DISK: u64 = 64;
-/// ...and is not begun at all where its files would have to be smaller than this.
+/// ...and is not made at all where it would have to be smaller than this.
 const FILE_BYTES_MIN: u64 = 256 << 10;
-/// It is not begun either where there is not this many times the room for a file.
+/// It is not made either where there is not this many times the room for it.
 const ROOM_FACTOR: u64 = 8;
 const FILE_NAME: &str = "highwater-wal-";
 
@@ -43,15 +43,19 @@ impl LogDir {
             // The files of the last run are still needed.
             return Ok(());
         }
+        let mut has_room = true;
         loop {
             self.check_online()?;
-            let job = self.wal.ring.lock().next_job(self.options.wal_files_max);
+            let job = {
+                let mut ring = self.wal.ring.lock();
+                self.wal.note_ready(&ring);
+                ring.next_job(self.options.wal_files_max, has_room)
+            };
             match job {
                 None => return Ok(()),
                 Some(Job::Make(nth)) => {
-                    if !self.wal.make_file(nth).map_err(|error| self.judge(error))? {
-                        return Ok(());
-                    }
+                    let made = self.wal.make_file(nth);
+                    has_room = made.map_err(|error| self.judge(error))?;
                 }
                 Some(Job::Drain(at, logs)) => {
                     let drained = flush_all(&logs);
@@ -60,8 +64,6 @@ impl LogDir {
                     drained?;
                 }
             }
-            let is_ready = self.wal.ring.lock().is_ready();
-            self.wal.is_ready.store(is_ready, Ordering::Release);
         }
     }
 }
@@ -111,7 +113,10 @@ impl Wal {
             return Ok(false);
         }
         let file = self.disk.open(path, OpenMode::Truncate).map_err(io)?;
-        let mut position = 0;
+        let key = *uuid::Uuid::new_v4().as_bytes();
+        let first = block::first_page(&key);
+        file.write_all_at(&first, 0).map_err(io)?;
+        let mut position = first.len() as u64;
         while position < len {
             let part = (len - position).min(ZEROS.len() as u64);
             file.write_all_vectored_at(&mut [IoSlice::new(&ZEROS[..part as usize])], position)
@@ -121,7 +126,7 @@ impl Wal {
         // DURABILITY: what is committed to the file must be found after a crash.
         file.sync_data().map_err(io)?;
         self.disk.sync_dir(&self.dir).map_err(io)?;
-        self.ring.lock().made(file, path.to_path_buf(), len);
+        self.ring.lock().made(file, path.to_path_buf(), key, len);
         Ok(true)
     }
 

@@ -222,6 +222,17 @@ async fn a_commit_larger_than_a_segment_is_taken_in_parts() {
     broker.flusher.close();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flush_that_does_not_come_is_not_waited_for_longer_than_configured() {
+    let disk = FaultyDisk::new();
+    let broker = broker_with(&disk, "offsets.commit.timeout.ms=50");
+    assert!(commit(&broker, 1).await.is_ok());
+    // Nobody flushes any more, as on a disk that hangs.
+    broker.flusher.close();
+    let late = commit(&broker, 2).await.err();
+    assert_eq!(late, Some(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+}
+
 /// A position of group `g` as Kafka writes it.
 fn position(partition: i32, offset: i64) -> (Vec<u8>, Vec<u8>) {
     let mut key = vec![0, 1, 0, 1, b'g', 0, 1, b't'];

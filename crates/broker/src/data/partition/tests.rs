@@ -55,7 +55,7 @@ pub(crate) fn lead(dir: &Arc<LogDir>, name: &str) -> Arc<Partition> {
     Arc::new(partition)
 }
 
-fn append(partition: &Partition) -> Result<Offset, PartitionError> {
+pub(crate) fn append(partition: &Partition) -> Result<Offset, PartitionError> {
     let leader_epoch = partition.check_produce(Acks::All)?;
     let mut builder = RecordBatchBuilder::new(BatchSpec::default());
     builder.append(1, None, Some(&[7; 100]), &[]).unwrap();
@@ -164,6 +164,25 @@ fn a_full_disk_refuses_records_serves_reads_and_takes_records_again() {
     assert_eq!(end, Offset(2));
     partition.announce(partition.flush());
     assert_eq!(partition.high_watermark(), end);
+}
+
+#[test]
+fn what_the_log_has_flushed_for_itself_is_acknowledged_too() {
+    let dir = open_dir(&FaultyDisk::new());
+    let partition = lead(&dir, "t-0");
+    let end = append(&partition).unwrap();
+    partition.log.flush().unwrap();
+    assert!(partition.wants_flush(), "the machine has not heard of it");
+    let flusher = Flusher::new();
+    flusher.request(&partition);
+    let wait = wait(&partition, end);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !wait.is_done() {
+        assert!(Instant::now() < deadline, "never acknowledged");
+        std::thread::yield_now();
+    }
+    assert!(!partition.wants_flush());
+    flusher.close();
 }
 
 #[test]
