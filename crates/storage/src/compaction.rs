@@ -18,6 +18,7 @@ mod swap;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use highwater_types::{Now, Offset};
 
@@ -114,12 +115,7 @@ impl PartitionLog {
         else {
             return Ok(None);
         };
-        if self
-            .ends
-            .wal_flushed
-            .load(std::sync::atomic::Ordering::Acquire)
-            > 0
-        {
+        if self.ends.wal_flushed.load(Ordering::Acquire) > 0 {
             // DURABILITY: what the write-ahead log says of these segments is void on disk before
             // they are replaced, or a start would write it into those that replace them.
             let stated = self
