@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from harness.disks import LoopDisk, Refused, TearingDisk
+from harness.disks import LoopDisk, Refused, SickDisk, TearingDisk
 
 SEED = 20261121
 
@@ -44,3 +44,9 @@ def loop_disk(make_disk):
 def tearing_disk(make_disk):
     """Mounts a disk that tears writes."""
     return lambda megabytes, seed=1: make_disk(TearingDisk, megabytes, seed)
+
+
+@pytest.fixture
+def sick_disk(make_disk):
+    """Mounts a disk whose flushes can be made to take long or to fail."""
+    return lambda megabytes: make_disk(SickDisk, megabytes)

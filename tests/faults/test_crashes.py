@@ -2,11 +2,13 @@
 
 import os
 import re
+import subprocess
 import time
 
 import pytest
 
 from harness import history
+from harness.broker import find_binary
 from harness.clients import driver
 from harness.waiting import wait_until
 
@@ -119,6 +121,12 @@ def in_wal(broker):
     return sum(float(line.split()[-1]) for line in broker.metrics().splitlines() if line.startswith("highwater_wal_entries_total{"))
 
 
+def dump_of_wal(data):
+    """What `highwater log dump` shows of the write-ahead log."""
+    command = [find_binary(), "log", "dump", *sorted(data.glob("highwater-wal-*"))]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 @TORN_TAIL
 @DISK_GONE
 def test_power_loss_while_only_the_write_ahead_log_is_flushed(make_broker, loop_disk, topic, chance):
@@ -134,6 +142,7 @@ def test_power_loss_while_only_the_write_ahead_log_is_flushed(make_broker, loop_
         time.sleep(chance.random() * 0.3)
         cut(broker, disk)
         acknowledged = load.snapshot()
+        assert "endOffset: " in dump_of_wal(disk.mountpoint / "data")
         since = broker.log_size()
         broker.start()
         found = re.search(r"the write-ahead log has been carried out.* bytes=(\d+)", broker.log_text(since))

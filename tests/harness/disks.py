@@ -91,42 +91,35 @@ class LoopDisk:
             self.device = None
 
 
-class TearingDisk(LoopDisk):
-    """A disk with a volatile cache: at a power cut each sector that was not flushed survives by chance.
+class PluginDisk(LoopDisk):
+    """A disk that is an nbdkit plugin, shown to the loop device as a file by nbdfuse."""
 
-    The disk itself is an nbdkit plugin, shown to the loop device as a file by nbdfuse.
-    After the cut all its reads and writes fail.
-    """
-
-    PLUGIN = ROOT.parent / "shared" / "tools" / "cutpower.py"
-
-    def __init__(self, directory, megabytes, seed):
-        if not self.PLUGIN.exists():
-            raise Refused(f"the plugin of the tearing disk is not there: {self.PLUGIN}")
+    def __init__(self, directory, megabytes, plugin):
+        if not plugin.exists():
+            raise Refused(f"the plugin of the disk is not there: {plugin}")
         for tool in ("nbdkit", "nbdfuse"):
             if shutil.which(tool) is None:
                 raise Refused(f"{tool} is not installed")
         if not os.path.exists("/dev/fuse"):
             raise Refused("this kernel has no /dev/fuse")
         super().__init__(directory, megabytes)
-        self.seed = seed
-        self.trip = self.directory / "trip"
+        self.plugin = plugin
         self.exported = self.directory / "nbd"
         self.server = None
+
+    def environment(self):
+        """What the plugin is told."""
+        return {"IMG": str(self.image), "SIZE": str(self.size)}
 
     def backing(self):
         return self.exported / "disk"
 
     def mount(self):
-        self.seed += 1
-        self.trip.unlink(missing_ok=True)
         self.exported.mkdir(exist_ok=True)
-        environment = {
-            **os.environ, "IMG": str(self.image), "TRIP": str(self.trip), "SIZE": str(self.size), "SEED": str(self.seed),
-        }
         self.server = subprocess.Popen(
-            ["nbdfuse", self.backing(), "--command", "nbdkit", "-s", "--exit-with-parent", "python", self.PLUGIN],
-            env=environment, stdout=subprocess.DEVNULL, stderr=open(self.directory / "nbd.log", "ab"),
+            ["nbdfuse", self.backing(), "--command", "nbdkit", "-s", "--exit-with-parent", "python", self.plugin],
+            env={**os.environ, **self.environment()}, stdout=subprocess.DEVNULL,
+            stderr=open(self.directory / "nbd.log", "ab"),
         )
         try:
             wait_until(lambda: self.backing().exists() or self.server.poll() is not None, 20, "nbdfuse")
@@ -135,9 +128,6 @@ class TearingDisk(LoopDisk):
         if self.server.poll() is not None:
             raise Refused(f"nbdfuse: {(self.directory / 'nbd.log').read_text()[-300:]}")
         super().mount()
-
-    def cut_power(self):
-        self.trip.touch()
 
     def unmount(self):
         super().unmount()
@@ -156,3 +146,58 @@ class TearingDisk(LoopDisk):
             except subprocess.TimeoutExpired:
                 self.server.kill()
                 self.server.wait()
+
+
+class TearingDisk(PluginDisk):
+    """A disk with a volatile cache: at a power cut each sector that was not flushed survives by chance.
+
+    After the cut all its reads and writes fail.
+    """
+
+    PLUGIN = ROOT.parent / "shared" / "tools" / "cutpower.py"
+
+    def __init__(self, directory, megabytes, seed):
+        super().__init__(directory, megabytes, self.PLUGIN)
+        self.seed = seed
+        self.trip = self.directory / "trip"
+
+    def environment(self):
+        return {**super().environment(), "TRIP": str(self.trip), "SEED": str(self.seed)}
+
+    def mount(self):
+        self.seed += 1
+        self.trip.unlink(missing_ok=True)
+        super().mount()
+
+    def cut_power(self):
+        self.trip.touch()
+
+
+class SickDisk(PluginDisk):
+    """A disk whose flushes take long or fail, while reads and writes work."""
+
+    PLUGIN = Path(__file__).with_name("sick_disk.py")
+
+    def __init__(self, directory, megabytes):
+        super().__init__(directory, megabytes, self.PLUGIN)
+        self.sick = self.directory / "sick"
+
+    def environment(self):
+        return {**super().environment(), "SICK": str(self.sick)}
+
+    def slow_flushes(self, seconds):
+        """Every flush takes so long from now on."""
+        self._become(f"slow {seconds}")
+
+    def failing_flushes(self):
+        """Every flush fails from now on."""
+        self._become("failing")
+
+    def heal(self):
+        """Flushes are as they should be."""
+        self.sick.unlink(missing_ok=True)
+
+    def _become(self, what):
+        fresh = self.sick.with_suffix(".new")
+        fresh.write_text(what)
+        fresh.rename(self.sick)

@@ -62,9 +62,9 @@ def test_big_frames_sent_in_part_leave_room_for_others(broker, target, unharmed,
     unharmed()
 
 
-def test_five_thousand_idle_connections(broker, target, unharmed, connections):
-    open_files(6000)
-    for _ in range(5000):
+def test_ten_thousand_idle_connections(broker, target, unharmed, connections):
+    open_files(11_000)
+    for _ in range(10_000):
         connections.append(wire.Connection(broker.bootstrap))
     unharmed()
     for connection in connections[::100]:

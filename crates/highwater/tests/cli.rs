@@ -14,6 +14,8 @@
 mod broker;
 #[path = "cli/configs.rs"]
 mod configs;
+#[path = "cli/dump.rs"]
+mod dump;
 #[path = "cli/groups.rs"]
 mod groups;
 #[path = "cli/records.rs"]

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -105,6 +106,15 @@ impl Broker {
         if let Some(stderr) = self.own.as_mut().and_then(|(child, _)| child.stderr.take()) {
             std::thread::spawn(move || BufReader::new(stderr).lines().for_each(drop));
         }
+    }
+
+    /// Stops the broker in order, and says where its data is; `None` if it is somebody else's.
+    pub(crate) fn stop(&mut self) -> Option<PathBuf> {
+        let (child, dir) = self.own.as_mut()?;
+        let signal = Command::new("kill").arg(child.id().to_string()).status();
+        assert!(signal.unwrap().success());
+        assert!(child.wait().unwrap().success(), "the stop was not in order");
+        Some(dir.path().join("data"))
     }
 
     /// A name of this test.

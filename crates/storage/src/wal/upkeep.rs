@@ -20,6 +20,9 @@ const FILE_BYTES_MIN: u64 = 256 << 10;
 const ROOM_FACTOR: u64 = 8;
 const FILE_NAME: &str = "highwater-wal-";
 
+/// Zeros are put on disk in pieces of this size, since commits wait behind them.
+const PIECE_BYTES: u64 = 256 << 10;
+
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Whether a file of this name is one of a write-ahead log.
@@ -116,12 +119,17 @@ impl Wal {
         let key = *uuid::Uuid::new_v4().as_bytes();
         let first = block::first_page(&key);
         file.write_all_at(&first, 0).map_err(io)?;
-        let mut position = first.len() as u64;
+        let (mut position, mut unsynced) = (first.len() as u64, 0);
         while position < len {
             let part = (len - position).min(ZEROS.len() as u64);
             file.write_all_vectored_at(&mut [IoSlice::new(&ZEROS[..part as usize])], position)
                 .map_err(io)?;
             position += part;
+            unsynced += part;
+            if unsynced >= PIECE_BYTES {
+                file.sync_data().map_err(io)?;
+                unsynced = 0;
+            }
         }
         // DURABILITY: what is committed to the file must be found after a crash.
         file.sync_data().map_err(io)?;

@@ -1,0 +1,91 @@
+"""Disks that take long to flush, or fail to: what is promised stays true, and what need not wait does not."""
+
+import time
+
+import pytest
+
+from harness import history, wire
+from harness.clients import driver
+from harness.waiting import wait_until
+
+PARTITIONS = 4
+pytestmark = [pytest.mark.own_broker, pytest.mark.timeout(600)]
+
+
+def create(broker, topic):
+    answer = driver("confluent-kafka").admin(broker.bootstrap, "create-topic", topic=topic, partitions=PARTITIONS)
+    assert answer == {}, answer
+
+
+def slowest(seconds, call):
+    """Calls again and again for so long; returns the longest that one call took."""
+    until, longest = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        started = time.monotonic()
+        call()
+        longest = max(longest, time.monotonic() - started)
+    return longest
+
+
+@pytest.mark.allow_log(r"(?i)torn|truncat|cut|recover|unclean|rebuil|crash|slow|took")
+def test_a_slow_disk_delays_acknowledgements_and_nothing_else(make_broker, sick_disk, topic):
+    disk = sick_disk(512)
+    broker = make_broker(data=disk.mountpoint / "data")
+    broker.start()
+    create(broker, topic)
+    load = history.Load(broker.bootstrap, topic, PARTITIONS, value_bytes=200).start()
+    load.wait_for(300)
+    flush_seconds = 1.0
+    disk.slow_flushes(flush_seconds)
+    batch = wire.Batch([wire.Record(value=b"slow")]).encode()
+    with wire.Connection(broker.bootstrap, 60) as producer, wire.Connection(broker.bootstrap, 60) as other:
+        started = time.monotonic()
+        # One request that waits for the disk, while other connections are asked for what need not.
+        producer.send(wire.frame(wire.produce(topic, batch, acks=-1)))
+        longest = slowest(0.8 * flush_seconds, lambda: other.call(wire.metadata(topic)))
+        assert longest < 0.5 * flush_seconds, f"an answer without a disk took {longest:.2f} s"
+        assert wire.produce_error(producer.receive())[0] == 0
+        waited = time.monotonic() - started
+        assert waited > 0.5 * flush_seconds, f"acknowledged after {waited:.2f} s, before the disk had it"
+    load.wait_for(100)
+    disk.heal()
+    load.wait_for(300)
+    broker.kill()
+    acknowledged = load.snapshot()
+    broker.start()
+    everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
+    history.check(everything, acknowledged)
+    load.stop()
+    history.check(history.read_everything(broker.bootstrap, topic, PARTITIONS), load.snapshot(), everything)
+    broker.stop()
+
+
+@pytest.mark.allow_log(r".")
+def test_a_flush_that_fails_acknowledges_nothing_and_loses_nothing(make_broker, sick_disk, topic):
+    disk = sick_disk(512)
+    broker = make_broker(data=disk.mountpoint / "data")
+    broker.start()
+    create(broker, topic)
+    before = {}
+    load = history.Load(broker.bootstrap, topic, PARTITIONS, producers=6).start()
+    for _ in range(2):
+        load.wait_for(1000)
+        disk.failing_flushes()
+        wait_until(lambda: "goes offline" in broker.log_text(), 60, "the directory to go offline")
+        batch = wire.Batch([wire.Record(value=b"refused")]).encode()
+        with wire.Connection(broker.bootstrap, 60) as connection:
+            answer = wire.produce_error(connection.call(wire.produce(topic, batch, acks=-1)))[0]
+            assert answer == 56, f"KAFKA_STORAGE_ERROR is expected, {answer} came"
+        acknowledged = load.snapshot()
+        broker.kill()
+        disk.unmount()
+        disk.heal()
+        disk.mount()
+        broker.log_path.write_text("")
+        broker.start()
+        everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
+        history.check(everything, acknowledged, before)
+        before = everything
+    load.stop()
+    history.check(history.read_everything(broker.bootstrap, topic, PARTITIONS), load.snapshot(), before)
+    broker.kill()
