@@ -277,7 +277,7 @@ impl Broker {
     /// Frees the name of a log that could never be opened.
     fn delete_unserved(&self, topic: &TopicImage, index: PartitionIndex) {
         let name = TopicPartition::new(topic.name.clone(), index);
-        for dir in &self.log_dirs {
+        for dir in self.log_dirs.iter().filter(|dir| !dir.is_offline()) {
             match dir.delete_unopened(&name, topic.id, self.clock.now()) {
                 Ok(true) => tracing::info!(partition = %name, "deleted a log that was not served"),
                 Ok(false) => {}

@@ -115,7 +115,8 @@ impl PartitionLog {
         else {
             return Ok(None);
         };
-        if self.ends.wal_flushed.load(Ordering::Acquire) > 0 {
+        let is_in_wal = self.ends.wal_flushed.load(Ordering::Acquire) > 0;
+        if is_in_wal || !self.dir.unreplayed.is_empty() {
             // DURABILITY: what the write-ahead log says of these segments is void on disk before
             // they are replaced, or a start would write it into those that replace them.
             let stated = self

@@ -87,8 +87,9 @@ impl PartitionLog {
 }
 
 impl LogDir {
-    /// Deletes the directory of a log that is not open, if it is there and of this topic. Like
-    /// [`PartitionLog::delete`]; returns whether there was one.
+    /// Deletes the directory of a log that is not open, if it is there and not known to be of
+    /// another topic; returns whether there was one. Durable as [`PartitionLog::delete`] is;
+    /// nobody reads the log, so its files go at the next occasion.
     pub fn delete_unopened(
         &self,
         tp: &TopicPartition,
@@ -96,12 +97,20 @@ impl LogDir {
         now: Now,
     ) -> Result<bool, StorageError> {
         self.check_online()?;
-        if self.logs.lock().contains_key(tp) || self.read_topic_id(tp) != Some(topic_id) {
+        let dir = self.path().join(tp.to_string());
+        let is_there = self.disk.exists(&dir);
+        let is_there = is_there.map_err(|source| StorageError::io(&dir, source))?;
+        let other = |id| id != topic_id;
+        if !is_there
+            || self.logs.lock().contains_key(tp)
+            || self.read_topic_id(tp).is_some_and(other)
+        {
             return Ok(false);
         }
         let renamed = self.rename_for_deletion(tp, topic_id)?;
         self.due_dirs.lock().push((now.mono_ms, renamed));
         self.entries_are_dirty.store(true, Ordering::Release);
+        self.forget_cleaner_offset(tp);
         Ok(true)
     }
 

@@ -55,8 +55,11 @@ impl PartitionLog {
         // Producers and end must be of the same moment, so appends wait for this one.
         let mut writer = snapshot_is_due.then(|| self.writer.lock());
         if let Some(writer) = &mut writer {
-            self.write_epochs(writer)
-                .map_err(|error| self.judge(error))?;
+            match self.write_epochs(writer) {
+                // A start makes the file again, and the flush must not wait for room.
+                Err(error) if error.is_passing() => {}
+                written => written.map_err(|error| self.judge(error))?,
+            }
         }
         let plan = {
             let mut view = self.view.lock();
@@ -81,7 +84,8 @@ impl PartitionLog {
                 snapshot,
                 closing: std::mem::take(&mut view.closing),
                 active,
-                dir_is_dirty: std::mem::take(&mut view.dir_is_dirty),
+                dir_is_dirty: std::mem::take(&mut view.dir_is_dirty)
+                    | std::mem::take(&mut view.names_are_unsure),
             }
         };
         drop(committing);

@@ -57,6 +57,8 @@ pub(crate) struct FlushJournal {
     next_id: u32,
     entries: HashMap<TopicPartition, Entry>,
     bytes_max: u64,
+    /// Why the journal of the last run could not be read.
+    pub(crate) unreadable: Option<io::Error>,
 }
 
 /// Reads the statements of a journal; also how many bytes of it are whole.
@@ -185,13 +187,12 @@ impl FlushJournal {
     /// Reads what is there. A journal that cannot be read counts as empty, with a warning.
     pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path, bytes_max: u64) -> Self {
         let path = dir.join(FILE_NAME);
-        let bytes = match disk.read_file(&path, FILE_BYTES_MAX) {
-            Ok(bytes) => bytes,
+        let (bytes, unreadable) = match disk.read_file(&path, FILE_BYTES_MAX) {
+            Ok(bytes) => (bytes, None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
             Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
-                    tracing::warn!(path = %path.display(), %error, "cannot read the journal of flushed ends");
-                }
-                Vec::new()
+                tracing::warn!(path = %path.display(), %error, "cannot read the journal of flushed ends");
+                (Vec::new(), Some(error))
             }
         };
         let (entries, valid, next_id) = replay(&bytes);
@@ -207,6 +208,7 @@ impl FlushJournal {
             next_id,
             entries,
             bytes_max,
+            unreadable,
         }
     }
 

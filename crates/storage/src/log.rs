@@ -148,6 +148,9 @@ pub(crate) struct View {
     pub(crate) snapshot_bytes: u64,
     /// Whether a file was made or renamed since the directory was last synced.
     pub(crate) dir_is_dirty: bool,
+    /// Whether a process that was killed may have left names that are not on disk; they are
+    /// synced with the next flush that has anything to do.
+    pub(crate) names_are_unsure: bool,
 }
 
 /// What only the writer needs.
@@ -200,6 +203,7 @@ impl PartitionLog {
             snapshot: None,
             snapshot_bytes: 0,
             dir_is_dirty: false,
+            names_are_unsure: false,
         };
         let writer = Writer {
             producers: ProducerTable::default(),

@@ -93,13 +93,13 @@ pub(crate) fn open(
     let (ends, writer, view) = opening.recover(files, topic_id.unwrap_or_default(), now)?;
     let report = opening.report;
     let log = PartitionLog::assemble(dir, ends, config, writer, view);
-    let has_cut = log.view.lock().dir_is_dirty;
-    // DURABILITY: a process that was killed may have made a segment and not synced its name.
-    log.view.lock().dir_is_dirty = has_cut || !dir.was_clean();
-    if has_cut || log.log_end() > log.flushed_end() {
+    if log.log_end() > log.flushed_end() || log.view.lock().dir_is_dirty {
         // DURABILITY: what was found behind the flushed end may so far be in the page cache
         // alone; it must be on disk before anybody reads it.
-        log.flush()?;
+        if let Err(error) = log.flush() {
+            dir.logs.lock().remove(tp);
+            return Err(error);
+        }
     }
     log.note_flushed();
     Ok((log, report))
@@ -153,6 +153,7 @@ impl Opening<'_> {
             snapshot: walked.snapshot,
             snapshot_bytes: 0,
             dir_is_dirty: walked.has_cut,
+            names_are_unsure: may_cut,
         };
         let mut writer = Writer {
             producers: walked.producers,

@@ -252,7 +252,8 @@ impl PartitionLog {
                 return Stage::Declined;
             };
             // A block can bring back bytes of a file, but no name and no end of a file.
-            if !view.closing.is_empty() || view.dir_is_dirty || committed.base != active.base {
+            let is_named = !view.dir_is_dirty && !view.names_are_unsure;
+            if !view.closing.is_empty() || !is_named || committed.base != active.base {
                 return Stage::Declined;
             }
             let (end, size) = (self.log_end(), active.size());

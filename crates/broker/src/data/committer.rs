@@ -187,6 +187,12 @@ impl Committer {
         if !self.begin_upkeep() {
             return;
         }
+        // Whoever closes looks for a thread under this lock, once it is said that there is an end.
+        let mut upkeep = self.upkeep.lock();
+        if self.state.lock().closed {
+            self.is_kept_up.store(false, Ordering::Release);
+            return;
+        }
         let committer = Arc::clone(self);
         let thread = std::thread::Builder::new().name("wal-upkeep".to_owned());
         let spawned = thread.spawn(move || {
@@ -202,7 +208,7 @@ impl Committer {
             }
         });
         match spawned {
-            Ok(thread) => *self.upkeep.lock() = Some(thread),
+            Ok(thread) => *upkeep = Some(thread),
             Err(error) => {
                 tracing::error!(%error, "cannot start a thread for the write-ahead log");
                 self.is_kept_up.store(false, Ordering::Release);
@@ -228,7 +234,8 @@ impl Committer {
             self.ended.wait(&mut state);
         }
         drop(state);
-        if let Some(thread) = self.upkeep.lock().take() {
+        let upkeep = self.upkeep.lock().take();
+        if let Some(thread) = upkeep {
             // It has said what went wrong.
             let _ = thread.join();
         }

@@ -66,6 +66,13 @@ struct Queue {
     closed: bool,
 }
 
+/// Those who commit for the directories that were written to.
+#[derive(Default)]
+struct Committers {
+    known: Vec<Arc<Committer>>,
+    closed: bool,
+}
+
 /// The threads that flush.
 #[derive(Default)]
 pub(crate) struct Flusher {
@@ -76,7 +83,7 @@ pub(crate) struct Flusher {
     queued: AtomicUsize,
     durations: Durations,
     announcer: Arc<Announcer>,
-    committers: Mutex<Vec<Arc<Committer>>>,
+    committers: Mutex<Committers>,
 }
 
 impl Flusher {
@@ -110,14 +117,15 @@ impl Flusher {
         partition.flush_state().committer.get_or_init(|| {
             let dir = partition.log.log_dir();
             let mut committers = self.committers.lock();
-            let known = committers
-                .iter()
-                .find(|known| Arc::ptr_eq(known.dir(), dir));
-            if let Some(known) = known {
+            let mut known = committers.known.iter();
+            if let Some(known) = known.find(|known| Arc::ptr_eq(known.dir(), dir)) {
                 return Arc::clone(known);
             }
             let made = Arc::new(Committer::new(dir));
-            committers.push(Arc::clone(&made));
+            if committers.closed {
+                made.close();
+            }
+            committers.known.push(Arc::clone(&made));
             made
         })
     }
@@ -245,7 +253,11 @@ impl Flusher {
     /// Finishes what is queued and ends the threads; blocks.
     pub(crate) fn close(&self) {
         // They may still hand partitions over.
-        let committers = std::mem::take(&mut *self.committers.lock());
+        let committers = {
+            let mut committers = self.committers.lock();
+            committers.closed = true;
+            committers.known.clone()
+        };
         for committer in committers {
             committer.close();
         }

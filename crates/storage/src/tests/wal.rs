@@ -512,3 +512,33 @@ fn it_goes_on_once_there_is_room_or_its_logs_are_flushed() {
     assert!((3..12).contains(&declined), "{declined}");
     assert_eq!(wal_files(&disk), 1);
 }
+
+#[test]
+fn a_full_disk_keeps_no_log_that_is_ahead_from_making_room() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let config = LogConfig {
+        retention_ms: Some(1000),
+        ..LogConfig::default()
+    };
+    let log = running(&dir, &["t-0"], &config).remove(0);
+    log.roll(at(3)).unwrap();
+    append(&log, &["new"], 100_000);
+    log.flush().unwrap();
+    for nth in 0..2 {
+        append(&log, &[&"x".repeat(200)], 100_000 + nth);
+        let done = commit(std::slice::from_ref(&log));
+        assert_eq!(done, [Commit::Done(log.log_end())]);
+    }
+    // A flush would write a snapshot and the epochs down now.
+    log.assign_epoch(highwater_types::LeaderEpoch(3), log.log_end());
+    let used: usize = disk
+        .files()
+        .iter()
+        .map(|f| disk.bytes(f).unwrap().len())
+        .sum();
+    disk.set_capacity_bytes(Some(used as u64));
+    let kept = log.retain(at(100_500), log.log_end()).unwrap();
+    assert_eq!((kept.segments_deleted, kept.log_start), (1, Offset(1)));
+    assert!(!dir.is_offline());
+}

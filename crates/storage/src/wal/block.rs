@@ -1,7 +1,7 @@
 //! The form of the write-ahead log: blocks of entries.
 //!
-//! A file begins with a page that names it: magic `HWWF`, CRC-32C of the rest (4), and 16 random
-//! bytes that are its key. Behind it a block begins at a multiple of 4,096 bytes, so that writing
+//! A file begins with a page that names it: magic `HWWF`, CRC-32C of the key (4), and the key,
+//! 16 random bytes. Behind it a block begins at a multiple of 4,096 bytes, so that writing
 //! one never touches the sectors of another. Every block repeats the key, which no client ever
 //! sees: so what clients have put into records is never taken for a block.
 //!

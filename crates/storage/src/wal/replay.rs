@@ -81,12 +81,9 @@ pub(crate) fn replay(
     // After a clean stop everything is where it belongs, whatever is left of such files.
     if !start.was_clean {
         // A journal that cannot be read would make entries count that it had made void.
-        let journal_path = dir.join(flush_journal::FILE_NAME);
-        match disk.read_file(&journal_path, checkpoint::FILE_BYTES_MAX) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(StorageError::io(&journal_path, error));
-            }
-            _ => {}
+        if let Some(error) = journal.unreadable.take() {
+            let path = dir.join(flush_journal::FILE_NAME);
+            return Err(StorageError::io(&path, error));
         }
         let mut work = Replay {
             disk,
