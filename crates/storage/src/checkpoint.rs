@@ -169,6 +169,15 @@ pub fn parse_properties(text: &str) -> HashMap<String, String> {
         .collect()
 }
 
+/// The topic id that the directory of a log names; `None` if that cannot be read.
+pub(crate) fn read_topic_id(disk: &dyn Disk, dir: &Path) -> Option<TopicId> {
+    read_or_warn(
+        disk,
+        &dir.join(PARTITION_METADATA),
+        parse_partition_metadata,
+    )
+}
+
 /// Reads a checkpoint if it is there; a damaged one is reported and counts as missing.
 pub(crate) fn read_or_warn<T>(
     disk: &dyn Disk,

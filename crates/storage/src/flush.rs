@@ -211,9 +211,6 @@ impl PartitionLog {
         self.ends
             .wal_flushed
             .store(plan.wal_last, Ordering::Release);
-        self.ends
-            .durable_end
-            .fetch_max(plan.end.0, Ordering::AcqRel);
         for closing in &plan.closing {
             closing.segment.unpin();
         }

@@ -38,8 +38,6 @@ pub(crate) struct LogEnds {
     pub(crate) log_end: AtomicI64,
     /// Everything below is on disk in the segment files.
     pub(crate) flushed_end: AtomicI64,
-    /// Everything below is on disk, in the segment files or in the write-ahead log.
-    pub(crate) durable_end: AtomicI64,
     /// The last block of the write-ahead log with an entry of this log, 0 if there is none.
     pub(crate) wal_last: AtomicU64,
     /// Up to which block the entries of this log are on disk in the segment files.
@@ -63,7 +61,6 @@ impl LogEnds {
             log_start: AtomicI64::new(start.0),
             log_end: AtomicI64::new(end.0),
             flushed_end: AtomicI64::new(end.0),
-            durable_end: AtomicI64::new(end.0),
             wal_last: AtomicU64::new(0),
             wal_flushed: AtomicU64::new(0),
             first_base: AtomicI64::new(start.0),
@@ -269,11 +266,6 @@ impl PartitionLog {
     /// Everything below is on disk in the segment files.
     pub fn flushed_end(&self) -> Offset {
         self.ends.flushed_end()
-    }
-
-    /// Everything below is on disk, in the segment files or in the write-ahead log.
-    pub fn durable_end(&self) -> Offset {
-        Offset(self.ends.durable_end.load(Ordering::Acquire))
     }
 
     /// Whether the write-ahead log holds what the segment files may not hold yet.

@@ -200,11 +200,7 @@ impl LogDir {
     }
 
     pub(crate) fn read_topic_id(&self, tp: &TopicPartition) -> Option<TopicId> {
-        let path = self
-            .path
-            .join(tp.to_string())
-            .join(checkpoint::PARTITION_METADATA);
-        read_or_warn(&*self.disk, &path, checkpoint::parse_partition_metadata)
+        checkpoint::read_topic_id(&*self.disk, &self.path.join(tp.to_string()))
     }
 
     /// The topic id of a directory that was begun before. An empty file is no damage there: a

@@ -6,9 +6,10 @@
 //! never confused. Where the log ends is read from the segments alone, never from an index.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use highwater_disk::Disk;
 use highwater_types::{LeaderEpoch, Now, Offset, TopicId, TopicPartition};
 
 use crate::active_index::ActiveIndex;
@@ -76,8 +77,7 @@ pub(crate) fn open(
         dir: &path,
     };
     let files = take_stock(place, tp)?;
-    let metadata = path.join(checkpoint::PARTITION_METADATA);
-    let topic_id = read_or_warn(place.disk, &metadata, checkpoint::parse_partition_metadata);
+    let topic_id = checkpoint::read_topic_id(place.disk, &path);
     let report = RecoveryReport {
         topic_id,
         high_watermark: dir.high_watermark_at_start(tp),
@@ -139,9 +139,8 @@ impl Opening<'_> {
         } else {
             log_end
         };
-        for end in [&ends.flushed_end, &ends.durable_end] {
-            end.store(sure.0, std::sync::atomic::Ordering::Release);
-        }
+        ends.flushed_end
+            .store(sure.0, std::sync::atomic::Ordering::Release);
         ends.first_base
             .store(first_base.0, std::sync::atomic::Ordering::Release);
         let mut view = View {
@@ -172,10 +171,8 @@ impl Opening<'_> {
     /// Up to where everything was on disk at the last stop, as far as anything tells.
     fn known_flushed_end(&self, files: &Files, journal: Option<Offset>) -> Offset {
         // A snapshot is written only once all in front of it is on disk.
-        let proven = files.snapshots.iter().rev().copied().find(|at| {
-            let path = paths::segment_file(self.place.dir, *at, paths::SNAPSHOT);
-            read_snapshot(self.place, &path).is_some()
-        });
+        let found = files.snapshots.iter().copied();
+        let proven = newest_snapshot(self.place.disk, self.place.dir, found).map(|(at, _)| at);
         let first = files.segments.first().map(|segment| segment.base);
         let noted = journal.or_else(|| self.dir.recovery_points().get(self.tp).copied());
         noted.max(proven).max(first).unwrap_or(Offset::ZERO)
@@ -307,15 +304,33 @@ fn rebuild_epochs(
     Ok(lineage)
 }
 
+/// The offsets of the snapshots of a log.
+pub(crate) fn snapshots_in(disk: &dyn Disk, dir: &Path) -> std::io::Result<Vec<Offset>> {
+    let list = disk.list(dir)?;
+    let files = list
+        .iter()
+        .filter_map(|entry| paths::parse_segment_file(&entry.name));
+    let snapshots = files.filter(|(_, kind)| *kind == paths::SNAPSHOT);
+    Ok(snapshots.map(|(at, _)| at).collect())
+}
+
+/// The newest of these snapshots that can be read.
+pub(crate) fn newest_snapshot(
+    disk: &dyn Disk,
+    dir: &Path,
+    snapshots: impl Iterator<Item = Offset>,
+) -> Option<(Offset, Vec<snapshot_file::SnapshotEntry>)> {
+    let mut snapshots: Vec<Offset> = snapshots.collect();
+    snapshots.sort_unstable();
+    snapshots.into_iter().rev().find_map(|at| {
+        let path = paths::segment_file(dir, at, paths::SNAPSHOT);
+        Some((at, read_snapshot(disk, &path)?))
+    })
+}
+
 /// Reads a snapshot; a damaged one is reported and counts as missing.
-pub(crate) fn read_snapshot(
-    place: Place<'_>,
-    path: &std::path::Path,
-) -> Option<Vec<snapshot_file::SnapshotEntry>> {
-    let bytes = place
-        .disk
-        .read_file(path, checkpoint::FILE_BYTES_MAX)
-        .ok()?;
+fn read_snapshot(disk: &dyn Disk, path: &Path) -> Option<Vec<snapshot_file::SnapshotEntry>> {
+    let bytes = disk.read_file(path, checkpoint::FILE_BYTES_MAX).ok()?;
     match snapshot_file::decode(&bytes) {
         Ok(entries) => Some(entries),
         Err(why) => {
@@ -331,20 +346,9 @@ pub(crate) fn load_producers(
     segments: &[Arc<Segment>],
     until: Offset,
 ) -> Result<ProducerTable, StorageError> {
-    let list = place
-        .disk
-        .list(place.dir)
-        .map_err(|source| StorageError::io(place.dir, source))?;
-    let snapshots = list
-        .iter()
-        .filter_map(|entry| paths::parse_segment_file(&entry.name));
-    let snapshots = snapshots.filter(|(_, kind)| *kind == paths::SNAPSHOT);
-    let snapshots: Vec<Offset> = snapshots
-        .map(|(at, _)| at)
-        .filter(|at| *at <= until)
-        .collect();
-    let (from, mut producers) = crate::recovery_walk::latest_snapshot(place, &snapshots, until);
     let io = |source| StorageError::io(place.dir, source);
+    let snapshots = snapshots_in(place.disk, place.dir).map_err(io)?;
+    let (from, mut producers) = crate::recovery_walk::latest_snapshot(place, &snapshots, until);
     let first = segments
         .partition_point(|segment| segment.base <= from)
         .saturating_sub(1);

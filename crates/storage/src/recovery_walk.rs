@@ -18,7 +18,7 @@ use crate::index_file::{self, OFFSET_ENTRY_LEN, TIME_ENTRY_LEN};
 use crate::log::Closing;
 use crate::paths;
 use crate::producer_state::{Marker, ProducerTable};
-use crate::recovery::{Cut, read_snapshot};
+use crate::recovery::{Cut, newest_snapshot};
 use crate::scan::{Found, Scanner};
 use crate::segment::{Damage, Place, Segment};
 use crate::snapshot_file;
@@ -127,19 +127,11 @@ pub(crate) fn latest_snapshot(
     snapshots: &[Offset],
     until: Offset,
 ) -> (Offset, ProducerTable) {
-    let mut usable: Vec<Offset> = snapshots
-        .iter()
-        .copied()
-        .filter(|at| *at <= until)
-        .collect();
-    usable.sort_unstable();
-    for at in usable.into_iter().rev() {
-        let path = paths::segment_file(place.dir, at, paths::SNAPSHOT);
-        if let Some(entries) = read_snapshot(place, &path) {
-            return (at, ProducerTable::from_snapshot(&entries));
-        }
+    let usable = snapshots.iter().copied().filter(|at| *at <= until);
+    match newest_snapshot(place.disk, place.dir, usable) {
+        Some((at, entries)) => (at, ProducerTable::from_snapshot(&entries)),
+        None => (Offset::ZERO, ProducerTable::default()),
     }
-    (Offset::ZERO, ProducerTable::default())
 }
 
 /// The leader epoch of the first batch of a segment.

@@ -102,9 +102,9 @@ impl PartitionLog {
         };
         self.ends.log_start.store(log_start.0, Ordering::Release);
         self.ends.log_end.store(offset.0, Ordering::Release);
-        for end in [&self.ends.flushed_end, &self.ends.durable_end] {
-            end.store(flushed_end.0, Ordering::Release);
-        }
+        self.ends
+            .flushed_end
+            .store(flushed_end.0, Ordering::Release);
         writer.epochs.truncate_end(offset);
         self.write_epochs(&mut writer)?;
         writer.ahead.reset();

@@ -291,9 +291,6 @@ impl PartitionLog {
 
     fn settle_commit(&self, stretch: &Stretch, sequence: u64) {
         self.ends.wal_last.store(sequence, Ordering::Release);
-        self.ends
-            .durable_end
-            .fetch_max(stretch.end.0, Ordering::AcqRel);
         self.view.lock().committed = Some(Committed {
             base: stretch.base,
             position: stretch.position + stretch.len as u64,

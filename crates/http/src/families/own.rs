@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use highwater_broker::{DURATION_BOUNDS_US, DurationsSnapshot};
+use highwater_broker::{DURATION_BOUNDS_US, DurationsSnapshot, LogDirView};
 
 use super::{Family, Source, counter, family, gauge};
 use crate::exposition::{Kind, Labels};
-use crate::scrape::Series;
+use crate::scrape::{Scrape, Series};
 
 pub(super) const FAMILIES: &[Family] = &[
     gauge(
@@ -74,49 +74,27 @@ pub(super) const FAMILIES: &[Family] = &[
     counter(
         "highwater_wal_commits_total",
         "Flushes of the write-ahead log.",
-        Source::Node(|scrape, out| {
-            for dir in &scrape.log_dirs {
-                out.put(&[("dir", &dir.path)], dir.wal.commits);
-            }
-        }),
+        Source::Node(|scrape, out| put_dirs(scrape, out, |dir| Some(dir.wal.commits))),
     ),
     counter(
         "highwater_wal_entries_total",
         "Flushes of partitions in whose place the write-ahead log was flushed.",
-        Source::Node(|scrape, out| {
-            for dir in &scrape.log_dirs {
-                out.put(&[("dir", &dir.path)], dir.wal.entries);
-            }
-        }),
+        Source::Node(|scrape, out| put_dirs(scrape, out, |dir| Some(dir.wal.entries))),
     ),
     counter(
         "highwater_wal_bytes_total",
         "Bytes written to the write-ahead log.",
-        Source::Node(|scrape, out| {
-            for dir in &scrape.log_dirs {
-                out.put(&[("dir", &dir.path)], dir.wal.bytes);
-            }
-        }),
+        Source::Node(|scrape, out| put_dirs(scrape, out, |dir| Some(dir.wal.bytes))),
     ),
     gauge(
         "highwater_log_dir_online",
         "1 if the log directory can be used.",
-        Source::Node(|scrape, out| {
-            for dir in &scrape.log_dirs {
-                out.put(&[("dir", &dir.path)], u8::from(dir.is_online));
-            }
-        }),
+        Source::Node(|scrape, out| put_dirs(scrape, out, |dir| Some(u64::from(dir.is_online)))),
     ),
     gauge(
         "highwater_log_dir_free_bytes",
         "Bytes that could still be written to the file system of the log directory.",
-        Source::Node(|scrape, out| {
-            for dir in &scrape.log_dirs {
-                if let Some(bytes) = dir.free_bytes {
-                    out.put(&[("dir", &dir.path)], bytes);
-                }
-            }
-        }),
+        Source::Node(|scrape, out| put_dirs(scrape, out, |dir| dir.free_bytes)),
     ),
     gauge(
         "highwater_groups",
@@ -162,6 +140,15 @@ pub(super) const FAMILIES: &[Family] = &[
         Source::Node(|scrape, out| out.put(&[], scrape.unserved)),
     ),
 ];
+
+/// A number of each log directory that has it.
+fn put_dirs(scrape: &Scrape, out: &mut Series<'_>, value: fn(&LogDirView) -> Option<u64>) {
+    for dir in &scrape.log_dirs {
+        if let Some(value) = value(dir) {
+            out.put(&[("dir", &dir.path)], value);
+        }
+    }
+}
 
 fn seconds(us: u64) -> f64 {
     us as f64 / 1e6

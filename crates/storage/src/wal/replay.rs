@@ -21,11 +21,9 @@ use super::is_file_name;
 use crate::checkpoint;
 use crate::error::StorageError;
 use crate::flush_journal::{self, FlushJournal, FlushedEnd};
-use crate::handles::HandleCache;
 use crate::log_dir::StartState;
 use crate::paths;
-use crate::recovery::read_snapshot;
-use crate::segment::Place;
+use crate::recovery::{newest_snapshot, snapshots_in};
 
 /// What has come of it.
 #[derive(Debug, Default)]
@@ -37,10 +35,9 @@ pub(crate) struct Replayed {
 }
 
 /// An entry of which only the place is kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Found {
-    /// Number of the file among those that were read.
-    file: usize,
+    file: Arc<dyn File>,
     /// Where its bytes are in that file.
     at: u64,
     topic_id: TopicId,
@@ -55,7 +52,6 @@ type ByLog = HashMap<TopicPartition, BTreeMap<u64, Found>>;
 struct Replay<'a> {
     disk: &'a dyn Disk,
     dir: &'a Path,
-    files: Vec<Arc<dyn File>>,
 }
 
 /// Carries out the write-ahead log of a directory, if there is one.
@@ -85,11 +81,7 @@ pub(crate) fn replay(
             let path = dir.join(flush_journal::FILE_NAME);
             return Err(StorageError::io(&path, error));
         }
-        let mut work = Replay {
-            disk,
-            dir,
-            files: Vec::new(),
-        };
+        let work = Replay { disk, dir };
         let (found, last) = work.read(&paths)?;
         replayed.next_sequence = replayed.next_sequence.max(last + 1);
         let known = work.apply(found, journal, start, &mut replayed.refused);
@@ -113,15 +105,14 @@ pub(crate) fn replay(
 
 impl Replay<'_> {
     /// Finds all entries, and the last sequence.
-    fn read(&mut self, paths: &[PathBuf]) -> Result<(ByLog, u64), StorageError> {
+    fn read(&self, paths: &[PathBuf]) -> Result<(ByLog, u64), StorageError> {
         let (mut found, mut last): (ByLog, u64) = Default::default();
         for path in paths {
             let io = |source| StorageError::io(path, source);
             let file = self.disk.open(path, OpenMode::Read).map_err(io)?;
-            let number = self.files.len();
             let mut note = |sequence: u64, position: u64, entry: Entry<'_>| {
                 let place = Found {
-                    file: number,
+                    file: Arc::clone(&file),
                     at: position + entry.at as u64,
                     topic_id: entry.topic_id,
                     stretch: entry.stretch,
@@ -131,7 +122,6 @@ impl Replay<'_> {
                 of_log.insert(sequence, place);
             };
             last = last.max(read_file(&*file, &mut note).map_err(io)?);
-            self.files.push(file);
         }
         Ok((found, last))
     }
@@ -152,7 +142,7 @@ impl Replay<'_> {
                 continue;
             }
             let stated = journal.get(&tp);
-            let in_file = self.written_topic_id(&dir);
+            let in_file = checkpoint::read_topic_id(self.disk, &dir);
             let youngest = entries.last_key_value().map(|(_, entry)| entry.topic_id);
             let Some(topic_id) = in_file.or(stated.map(|known| known.topic_id)).or(youngest) else {
                 continue;
@@ -196,33 +186,11 @@ impl Replay<'_> {
         statements
     }
 
-    fn written_topic_id(&self, dir: &Path) -> Option<TopicId> {
-        let path = dir.join(checkpoint::PARTITION_METADATA);
-        checkpoint::read_or_warn(self.disk, &path, checkpoint::parse_partition_metadata)
-    }
-
     /// Up to where a snapshot proves the segment files to have been on disk; entries in front of
     /// it are void even if the journal has lost what it said of them.
     fn proven_end(&self, dir: &Path) -> Offset {
-        let place = Place {
-            disk: self.disk,
-            handles: &HandleCache::new(1),
-            dir,
-        };
-        let list = self.disk.list(dir).unwrap_or_default();
-        let names = list
-            .iter()
-            .filter_map(|entry| paths::parse_segment_file(&entry.name));
-        let snapshots = names.filter(|(_, kind)| *kind == paths::SNAPSHOT);
-        let mut ends: Vec<Offset> = snapshots.map(|(at, _)| at).collect();
-        ends.sort_unstable();
-        let is_valid = |at: &Offset| {
-            read_snapshot(place, &paths::segment_file(dir, *at, paths::SNAPSHOT)).is_some()
-        };
-        ends.into_iter()
-            .rev()
-            .find(is_valid)
-            .unwrap_or(Offset::ZERO)
+        let found = snapshots_in(self.disk, dir).unwrap_or_default().into_iter();
+        newest_snapshot(self.disk, dir, found).map_or(Offset::ZERO, |(at, _)| at)
     }
 
     fn apply_to(
@@ -247,7 +215,7 @@ impl Replay<'_> {
             let Some(Some(file)) = segments.get(&base) else {
                 continue;
             };
-            self.put_back(&entry, &**file).map_err(io)?;
+            put_back(&entry, &**file).map_err(io)?;
             let before = applied.map_or(0, |applied| applied.bytes_written);
             applied = Some(Applied {
                 end: entry.stretch.end,
@@ -264,19 +232,16 @@ impl Replay<'_> {
         }
         Ok(applied)
     }
+}
 
-    /// Writes the bytes of an entry into the segment file, even if they seem to be there: after
-    /// a sync that failed the page cache shows bytes that no disk has and no sync would write.
-    fn put_back(&self, entry: &Found, segment: &dyn File) -> std::io::Result<()> {
-        let Some(file) = self.files.get(entry.file) else {
-            return Ok(());
-        };
-        let mut bytes = vec![0; entry.stretch.len];
-        if file.read_full_at(&mut bytes, entry.at)? < bytes.len() {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        segment.write_all_at(&bytes, entry.stretch.position)
+/// Writes the bytes of an entry into the segment file, even if they seem to be there: after
+/// a sync that failed the page cache shows bytes that no disk has and no sync would write.
+fn put_back(entry: &Found, segment: &dyn File) -> std::io::Result<()> {
+    let mut bytes = vec![0; entry.stretch.len];
+    if entry.file.read_full_at(&mut bytes, entry.at)? < bytes.len() {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
+    segment.write_all_at(&bytes, entry.stretch.position)
 }
 
 /// What was done for one log.
