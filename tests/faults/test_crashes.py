@@ -72,10 +72,7 @@ def test_kill_9_during_recovery(make_broker, topic, chance):
         broker.start(wait=False)
         time.sleep(chance.random() * 0.1)
     broker.kill()
-    acknowledged = load.snapshot()
-    broker.start()
-    everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
-    history.check(everything, acknowledged)
+    everything = history.recover(broker, load, topic, PARTITIONS)
     settle(load, reader, broker, topic, everything)
 
 
@@ -141,16 +138,12 @@ def test_power_loss_while_only_the_write_ahead_log_is_flushed(make_broker, loop_
         wait_until(lambda: in_wal(broker) > 200, 60, "the write-ahead log in use")
         time.sleep(chance.random() * 0.3)
         cut(broker, disk)
-        acknowledged = load.snapshot()
         assert "endOffset: " in dump_of_wal(disk.mountpoint / "data")
         since = broker.log_size()
-        broker.start()
+        before = history.recover(broker, load, topic, PARTITIONS, before)
         found = re.search(r"the write-ahead log has been carried out.* bytes=(\d+)", broker.log_text(since))
         assert found, broker.log_tail()
         put_back += int(found[1])
-        everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
-        history.check(everything, acknowledged, before)
-        before = everything
     load.stop()
     history.check(history.read_everything(broker.bootstrap, topic, PARTITIONS), load.snapshot(), before)
     assert put_back > 0, "no power cut has taken anything from a segment file"
@@ -200,11 +193,7 @@ def test_power_loss_with_torn_sectors_and_io_errors(make_broker, tearing_disk, t
         broker.kill()
         disk.unmount()
         disk.mount()
-        acknowledged = load.snapshot()
-        broker.start()
-        everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
-        history.check(everything, acknowledged, before)
-        before = everything
+        before = history.recover(broker, load, topic, PARTITIONS, before)
     load.stop()
     history.check(history.read_everything(broker.bootstrap, topic, PARTITIONS), load.snapshot(), before)
     broker.kill()

@@ -53,10 +53,7 @@ def test_a_slow_disk_delays_acknowledgements_and_nothing_else(make_broker, sick_
     disk.heal()
     load.wait_for(300)
     broker.kill()
-    acknowledged = load.snapshot()
-    broker.start()
-    everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
-    history.check(everything, acknowledged)
+    everything = history.recover(broker, load, topic, PARTITIONS)
     load.stop()
     history.check(history.read_everything(broker.bootstrap, topic, PARTITIONS), load.snapshot(), everything)
     broker.stop()
@@ -78,16 +75,12 @@ def test_a_flush_that_fails_acknowledges_nothing_and_loses_nothing(make_broker, 
         with wire.Connection(broker.bootstrap, 60) as connection:
             answer = wire.produce_error(connection.call(wire.produce(topic, batch, acks=-1)))[0]
             assert answer == 56, f"KAFKA_STORAGE_ERROR is expected, {answer} came"
-        acknowledged = load.snapshot()
         broker.kill()
         disk.unmount()
         disk.heal()
         disk.mount()
         broker.log_path.write_text("")
-        broker.start()
-        everything = history.read_everything(broker.bootstrap, topic, PARTITIONS)
-        history.check(everything, acknowledged, before)
-        before = everything
+        before = history.recover(broker, load, topic, PARTITIONS, before)
     load.stop()
     history.check(history.read_everything(broker.bootstrap, topic, PARTITIONS), load.snapshot(), before)
     broker.kill()

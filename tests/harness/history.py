@@ -189,3 +189,12 @@ def check(everything, acknowledged, *seen_before):
         key = (partition, integer // PRODUCER_STRIDE)
         assert last.get(key, -1) < integer, f"partition {partition}: {integer} after {last[key]}"
         last[key] = integer
+
+
+def recover(broker, load, topic, partitions, *seen_before):
+    """Starts the broker again under the load; what was acknowledged until now must be there. Returns everything."""
+    acknowledged = load.snapshot()
+    broker.start()
+    everything = read_everything(broker.bootstrap, topic, partitions)
+    check(everything, acknowledged, *seen_before)
+    return everything

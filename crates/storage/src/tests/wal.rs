@@ -25,6 +25,14 @@ fn running(dir: &Arc<LogDir>, names: &[&str], config: &LogConfig) -> Vec<Arc<Par
     names.iter().map(make).collect()
 }
 
+/// One such log on a disk of its own.
+fn one(config: &LogConfig) -> (FaultyDisk, Arc<LogDir>, Arc<PartitionLog>) {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let log = running(&dir, &["t-0"], config).remove(0);
+    (disk, dir, log)
+}
+
 fn commit(logs: &[Arc<PartitionLog>]) -> Vec<Commit> {
     let logs: Vec<_> = logs.iter().collect();
     let dir = logs[0].log_dir();
@@ -99,9 +107,7 @@ fn one_sync_covers_many_logs_and_a_power_cut_takes_nothing_of_it() {
 
 #[test]
 fn what_is_too_much_or_lacks_a_name_on_disk_is_declined() {
-    let disk = FaultyDisk::new();
-    let dir = open_dir(&disk);
-    let log = running(&dir, &["t-0"], &LogConfig::default()).remove(0);
+    let (_, _, log) = one(&LogConfig::default());
     let one = std::slice::from_ref(&log);
     assert_eq!(commit(one), [Commit::Done(Offset(1))], "nothing to do");
     append(&log, &["small"], 2);
@@ -202,9 +208,7 @@ fn a_disk_that_is_too_full_for_it_does_without() {
 
 #[test]
 fn records_of_a_topic_that_is_gone_do_not_come_back_in_another_of_its_name() {
-    let disk = FaultyDisk::new();
-    let dir = open_dir(&disk);
-    let log = running(&dir, &["t-0"], &LogConfig::default()).remove(0);
+    let (disk, dir, log) = one(&LogConfig::default());
     append(&log, &["of the first topic"], 2);
     assert_eq!(
         commit(std::slice::from_ref(&log)),
@@ -222,9 +226,7 @@ fn records_of_a_topic_that_is_gone_do_not_come_back_in_another_of_its_name() {
 
 #[test]
 fn what_was_truncated_does_not_come_back() {
-    let disk = FaultyDisk::new();
-    let dir = open_dir(&disk);
-    let log = running(&dir, &["t-0"], &LogConfig::default()).remove(0);
+    let (disk, _, log) = one(&LogConfig::default());
     let one = std::slice::from_ref(&log);
     for nth in 1..6 {
         append(&log, &[&format!("value {nth}")], 2);
@@ -244,15 +246,13 @@ fn what_was_truncated_does_not_come_back() {
 
 #[test]
 fn what_was_compacted_is_not_written_over() {
-    let disk = FaultyDisk::new();
-    let dir = open_dir(&disk);
     let config = LogConfig {
         compact: true,
         delete: false,
         min_cleanable_dirty_ratio: 0.0,
         ..LogConfig::default()
     };
-    let log = running(&dir, &["t-0"], &config).remove(0);
+    let (disk, _, log) = one(&config);
     let put = |value: &str| {
         let mut builder = highwater_records::RecordBatchBuilder::new(Default::default());
         let added = builder.append(5, Some(b"key"), Some(value.as_bytes()), &[]);
@@ -349,9 +349,7 @@ fn sequences_go_on_where_the_last_process_stopped() {
 
 #[test]
 fn records_that_look_like_a_block_are_none() {
-    let disk = FaultyDisk::new();
-    let dir = open_dir(&disk);
-    let log = running(&dir, &["t-0"], &LogConfig::default()).remove(0);
+    let (disk, _, log) = one(&LogConfig::default());
     let one = std::slice::from_ref(&log);
     append(&log, &["genuine"], 2);
     assert_eq!(commit(one), [Commit::Done(Offset(2))]);
@@ -423,9 +421,7 @@ fn a_damaged_id_of_the_topic_keeps_nothing_from_being_put_back() {
 
 #[test]
 fn a_lost_journal_does_not_bring_old_records_back() {
-    let disk = FaultyDisk::new();
-    let dir = open_dir(&disk);
-    let log = running(&dir, &["t-0"], &LogConfig::default()).remove(0);
+    let (disk, _, log) = one(&LogConfig::default());
     let one = std::slice::from_ref(&log);
     append(&log, &["second"], 2);
     assert_eq!(commit(one), [Commit::Done(Offset(2))]);
@@ -476,13 +472,11 @@ fn a_segment_that_a_killed_process_has_made_is_on_disk_before_anything_in_it_cou
 
 #[test]
 fn a_log_that_is_only_ahead_expires_all_the_same() {
-    let disk = FaultyDisk::new();
-    let dir = open_dir(&disk);
     let config = LogConfig {
         retention_ms: Some(1000),
         ..LogConfig::default()
     };
-    let log = running(&dir, &["t-0"], &config).remove(0);
+    let (_, _, log) = one(&config);
     append(&log, &["second"], 2);
     let done = commit(std::slice::from_ref(&log));
     assert_eq!(done, [Commit::Done(Offset(2))]);
@@ -492,9 +486,7 @@ fn a_log_that_is_only_ahead_expires_all_the_same() {
 
 #[test]
 fn it_goes_on_once_there_is_room_or_its_logs_are_flushed() {
-    let disk = FaultyDisk::new();
-    let dir = open_dir(&disk);
-    let log = running(&dir, &["t-0"], &LogConfig::default()).remove(0);
+    let (disk, dir, log) = one(&LogConfig::default());
     let logs = [&log];
     let used: usize = disk
         .files()
@@ -521,13 +513,11 @@ fn it_goes_on_once_there_is_room_or_its_logs_are_flushed() {
 
 #[test]
 fn a_full_disk_keeps_no_log_that_is_ahead_from_making_room() {
-    let disk = FaultyDisk::new();
-    let dir = open_dir(&disk);
     let config = LogConfig {
         retention_ms: Some(1000),
         ..LogConfig::default()
     };
-    let log = running(&dir, &["t-0"], &config).remove(0);
+    let (disk, dir, log) = one(&config);
     log.roll(at(3)).unwrap();
     append(&log, &["new"], 100_000);
     log.flush().unwrap();
