@@ -175,6 +175,16 @@ impl FaultyDisk {
         self.0.lock().short_writes = short;
     }
 
+    /// Lets no file be opened around the page cache, as some file systems do.
+    pub fn set_refuses_direct(&self, refuses: bool) {
+        self.0.lock().refuses_direct = refuses;
+    }
+
+    /// How many writes went around the page cache so far.
+    pub fn direct_writes(&self) -> u64 {
+        self.0.lock().direct_writes
+    }
+
     /// How many files were opened so far.
     pub fn opened_files(&self) -> u64 {
         self.0.lock().opened

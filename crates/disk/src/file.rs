@@ -30,6 +30,11 @@ pub trait File: Send + Sync + Debug {
     /// although a later call would succeed, so the caller must never retry.
     fn sync_data(&self) -> io::Result<()>;
 
+    /// Writes what the page cache holds of a range to the disk, and waits for it. Makes nothing
+    /// durable, but leaves the next sync less to do. DURABILITY: an error is as final as that of
+    /// [`File::sync_data`], which might not tell of it again.
+    fn write_back(&self, position: u64, len: u64) -> io::Result<()>;
+
     /// Bytes of the file.
     fn len(&self) -> io::Result<u64>;
 

@@ -5,6 +5,7 @@
 //! The traits promise no more than a disk does: what was not synced may be lost or torn, an
 //! entry of a directory is durable only after [`Disk::sync_dir`], and a failed sync is final.
 
+mod aligned;
 mod faulty;
 mod file;
 mod real;
@@ -14,6 +15,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use aligned::{AlignedBytes, DIRECT_ALIGN};
 pub use faulty::{CrashImage, FaultyDisk, SECTOR_BYTES};
 pub use file::{Allocation, File, Mapping};
 pub use real::{DirLock, RealDisk};
@@ -31,6 +33,11 @@ pub enum OpenMode {
     CreateNew,
     /// For reading and writing; emptied if it exists.
     Truncate,
+    /// For writing around the page cache; the file must exist. Positions, lengths and addresses
+    /// must be multiples of [`DIRECT_ALIGN`]. A file system that cannot do this says so with
+    /// [`io::ErrorKind::InvalidInput`] or [`io::ErrorKind::Unsupported`], some of them not before
+    /// the first write. DURABILITY: what was written counts only after a sync, as ever.
+    Direct,
 }
 
 /// One entry of a directory.

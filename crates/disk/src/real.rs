@@ -3,13 +3,13 @@
 use std::fs;
 use std::io::{self, IoSlice};
 use std::ops::Deref;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags};
 
 use crate::{Allocation, DirEntry, Disk, File, Lock, Mapping, Metadata, OpenMode};
 
@@ -75,6 +75,21 @@ impl File for RealFile {
         self.0.sync_data()
     }
 
+    fn write_back(&self, position: u64, len: u64) -> io::Result<()> {
+        let flags = libc::SYNC_FILE_RANGE_WAIT_BEFORE
+            | libc::SYNC_FILE_RANGE_WRITE
+            | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+        let from = i64::try_from(position).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let len = i64::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
+        // SAFETY: the call takes numbers alone, and the descriptor is open as long as `self` is.
+        #[expect(unsafe_code, reason = "no library wraps this call")]
+        let result = unsafe { libc::sync_file_range(self.0.as_raw_fd(), from, len, flags) };
+        match result {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
@@ -134,6 +149,10 @@ impl Disk for RealDisk {
             OpenMode::Create => options.write(true).create(true),
             OpenMode::CreateNew => options.write(true).create_new(true),
             OpenMode::Truncate => options.write(true).create(true).truncate(true),
+            OpenMode::Direct => {
+                let flags = OFlags::DIRECT.bits() as i32;
+                options.write(true).custom_flags(flags)
+            }
         };
         Ok(Arc::new(RealFile(options.open(path)?)))
     }
@@ -217,6 +236,7 @@ impl Disk for RealDisk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{AlignedBytes, DIRECT_ALIGN};
 
     #[test]
     fn parts_are_written_in_order_even_if_they_are_more_than_one_call_takes() {
@@ -272,5 +292,43 @@ mod tests {
         assert_eq!(file.len().unwrap(), 0);
         file.allocate(0, 1 << 16, Allocation::Extend).unwrap();
         assert_eq!(file.len().unwrap(), 1 << 16);
+    }
+
+    #[test]
+    fn what_is_written_around_the_page_cache_is_read_through_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let cached = RealDisk.open(&path, OpenMode::Create).unwrap();
+        cached.write_all_at(&[1; 10_000], 0).unwrap();
+        let mut bytes = AlignedBytes::with_capacity(DIRECT_ALIGN);
+        bytes.grow(DIRECT_ALIGN).unwrap().fill(2);
+        let opened = RealDisk.open(&path, OpenMode::Direct);
+        let written = opened.and_then(|file| {
+            file.write_all_at(&bytes, DIRECT_ALIGN as u64)?;
+            file.sync_data()
+        });
+        let mut read = vec![0; 10_000];
+        assert_eq!(cached.read_full_at(&mut read, 0).unwrap(), 10_000);
+        let is_there = read[DIRECT_ALIGN..2 * DIRECT_ALIGN] == bytes[..];
+        match written.map_err(|error| error.kind()) {
+            Ok(()) => assert!(is_there),
+            // The file system of this directory cannot do it, and says so.
+            Err(io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => assert!(!is_there),
+            Err(other) => panic!("{other}"),
+        }
+        assert_eq!((read[DIRECT_ALIGN - 1], read[2 * DIRECT_ALIGN]), (1, 1));
+    }
+
+    #[test]
+    fn a_range_can_be_written_back_whether_or_not_there_is_anything_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let file = RealDisk.open(&path, OpenMode::Create).unwrap();
+        file.write_back(0, 4096).unwrap();
+        file.write_all_at(&[1; 10_000], 0).unwrap();
+        file.write_back(0, 10_000).unwrap();
+        file.write_back(9_000, 1 << 20).unwrap();
+        let kind = file.write_back(u64::MAX, 1).unwrap_err().kind();
+        assert_eq!(kind, io::ErrorKind::InvalidInput);
     }
 }

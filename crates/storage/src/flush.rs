@@ -42,6 +42,26 @@ impl PartitionLog {
         self.flush_alone()
     }
 
+    /// [`PartitionLog::flush`] without holding up the flushes of other logs for long.
+    pub(crate) fn flush_gently(&self) -> Result<Offset, StorageError> {
+        self.check_usable()?;
+        let active = self.view.lock().segments.last().map(Arc::clone);
+        let dir = self.path();
+        if let Some(active) = active
+            && let Ok(file) = active.file(self.place(&dir))
+            && let Err(source) = active.write_back(&*file)
+        {
+            // The flush might not hear of it again.
+            let path = paths::segment_file(&dir, active.base, paths::LOG);
+            let error = StorageError::io(&path, source);
+            if !self.ends.is_deleted() {
+                self.dir.take_offline(&format!("a flush failed: {error}"));
+            }
+            return Err(error);
+        }
+        self.flush()
+    }
+
     /// [`PartitionLog::flush`] for whoever holds `flushing`.
     pub(crate) fn flush_alone(&self) -> Result<Offset, StorageError> {
         self.check_usable()?;
@@ -215,6 +235,7 @@ impl PartitionLog {
             closing.segment.unpin();
         }
         if let Some((active, size)) = &plan.active {
+            active.note_written_back(*size);
             if active.size() == *size {
                 active.unpin();
             }

@@ -4,6 +4,7 @@
 //! are trusted; bytes that were there at start are checked once, piece by piece, before they
 //! are first served; bytes found damaged are never served.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,9 @@ use crate::error::StorageError;
 use crate::handles::{Cached, HandleCache, Slot};
 use crate::index_file::{self, Extent, MappedIndex};
 use crate::paths;
+
+/// What is written back at once.
+const WRITE_BACK_PIECE_BYTES: u64 = 256 << 10;
 
 /// A range of a segment that is no longer what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +68,8 @@ pub(crate) struct SegmentState {
 pub(crate) struct Segment {
     pub(crate) base: Offset,
     size: AtomicU64,
+    /// Bytes that were written back or flushed; a hint, so that it is not done twice.
+    written_back: AtomicU64,
     pub(crate) state: Mutex<SegmentState>,
 }
 
@@ -85,6 +91,7 @@ impl Segment {
         Self {
             base,
             size: AtomicU64::new(size),
+            written_back: AtomicU64::new(size),
             state: Mutex::new(state),
         }
     }
@@ -96,6 +103,25 @@ impl Segment {
 
     pub(crate) fn set_size(&self, size: u64) {
         self.size.store(size, Ordering::Release);
+    }
+
+    /// Everything up to there has been written back.
+    pub(crate) fn note_written_back(&self, until: u64) {
+        self.written_back.store(until, Ordering::Relaxed);
+    }
+
+    /// Writes what was appended since the last flush to the disk, piece by piece. The flushes of
+    /// others wait for what is under way on the disk, and so for a piece at most.
+    pub(crate) fn write_back(&self, file: &dyn File) -> io::Result<()> {
+        let size = self.size();
+        let mut position = self.written_back.load(Ordering::Relaxed);
+        while position < size {
+            let len = (size - position).min(WRITE_BACK_PIECE_BYTES);
+            file.write_back(position, len)?;
+            position += len;
+            self.note_written_back(position);
+        }
+        Ok(())
     }
 
     /// The open segment file.

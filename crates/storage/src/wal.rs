@@ -91,7 +91,7 @@ impl Wal {
             disk: Arc::clone(disk),
             dir: dir.to_path_buf(),
             options: Arc::clone(options),
-            builder: Mutex::default(),
+            builder: Mutex::new(BlockBuilder::new(options.wal_block_bytes_max)),
             ring: Mutex::new(Ring::new(
                 next_sequence,
                 // Each keeps its segment file open until it is flushed.

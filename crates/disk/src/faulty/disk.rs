@@ -28,6 +28,10 @@ impl Disk for FaultyDisk {
         let path = normal(path);
         let mut state = self.0.lock();
         state.alive()?;
+        let is_direct = mode == OpenMode::Direct;
+        if is_direct && state.refuses_direct {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let inode = match state.seen.get(&path).copied() {
             Some(_) if mode == OpenMode::CreateNew => {
                 return Err(io::ErrorKind::AlreadyExists.into());
@@ -45,7 +49,11 @@ impl Disk for FaultyDisk {
                 }
                 inode
             }
-            None if matches!(mode, OpenMode::Read | OpenMode::ReadWrite) => {
+            None if matches!(
+                mode,
+                OpenMode::Read | OpenMode::ReadWrite | OpenMode::Direct
+            ) =>
+            {
                 return Err(io::ErrorKind::NotFound.into());
             }
             None => {
@@ -59,6 +67,7 @@ impl Disk for FaultyDisk {
         Ok(Arc::new(FaultyFile {
             disk: self.clone(),
             inode,
+            is_direct,
         }))
     }
 

@@ -6,12 +6,13 @@ use std::os::fd::BorrowedFd;
 
 use super::state::{Inode, State, injected};
 use super::{FaultyDisk, SECTOR_BYTES};
-use crate::{Allocation, File, Mapping};
+use crate::{Allocation, DIRECT_ALIGN, File, Mapping};
 
 #[derive(Debug)]
 pub(super) struct FaultyFile {
     pub(super) disk: FaultyDisk,
     pub(super) inode: Inode,
+    pub(super) is_direct: bool,
 }
 
 impl Drop for FaultyFile {
@@ -51,6 +52,15 @@ fn full() -> io::Error {
     io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error())
 }
 
+/// Whether a direct write is one that a real disk takes.
+fn is_aligned(parts: &[IoSlice<'_>], position: u64) -> bool {
+    position.is_multiple_of(DIRECT_ALIGN as u64)
+        && parts.iter().all(|part| {
+            part.len().is_multiple_of(DIRECT_ALIGN)
+                && part.as_ptr().addr().is_multiple_of(DIRECT_ALIGN)
+        })
+}
+
 impl File for FaultyFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         let mut state = self.disk.0.lock();
@@ -68,10 +78,17 @@ impl File for FaultyFile {
     }
 
     fn write_vectored_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
+        if self.is_direct && !is_aligned(parts, position) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let mut state = self.disk.0.lock();
         let mut bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
         if state.short_writes && bytes.len() > 1 {
-            bytes.truncate(bytes.len() / 2);
+            let half = bytes.len() / 2;
+            bytes.truncate(match self.is_direct {
+                true => half.next_multiple_of(DIRECT_ALIGN),
+                false => half,
+            });
         }
         state.step()?;
         if State::matches(state.failing_writes.as_ref(), &state, self.inode) {
@@ -90,8 +107,20 @@ impl File for FaultyFile {
                 bytes.truncate(fits);
             }
         }
+        state.direct_writes += u64::from(self.is_direct);
         state.file(self.inode)?.write(&bytes, position as usize);
         Ok(bytes.len())
+    }
+
+    fn write_back(&self, _position: u64, _len: u64) -> io::Result<()> {
+        // What is unsynced may be on the medium anyway, so there is nothing to do but to fail.
+        let mut state = self.disk.0.lock();
+        state.alive()?;
+        if State::matches(state.failing_syncs.as_ref(), &state, self.inode) {
+            state.file(self.inode)?.dirty.clear();
+            return Err(injected());
+        }
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {

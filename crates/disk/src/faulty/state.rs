@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) capacity_bytes: Option<u64>,
     pub(super) full_directories: bool,
     pub(super) short_writes: bool,
+    pub(super) refuses_direct: bool,
+    pub(super) direct_writes: u64,
     /// Files that were opened so far, and how many of those are open.
     pub(super) opened: u64,
     pub(super) open: u64,

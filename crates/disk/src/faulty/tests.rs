@@ -1,7 +1,7 @@
 //! The faulty disk must lose exactly what a real one may lose, or the tests above it lie.
 
 use super::*;
-use crate::{Disk, File, OpenMode};
+use crate::{AlignedBytes, DIRECT_ALIGN, Disk, File, OpenMode};
 
 fn path(text: &str) -> &Path {
     Path::new(text)
@@ -185,4 +185,48 @@ fn a_map_shows_what_the_file_has_and_a_cut_below_it_is_noticed() {
     assert_eq!(disk.maps_cut(), 2);
     drop((map, file));
     assert_eq!((disk.live_maps(), disk.open_files()), (0, 0));
+}
+
+#[test]
+fn a_direct_write_must_be_aligned_and_still_needs_its_sync() {
+    let disk = FaultyDisk::new();
+    written(&disk, "/a", b"data").sync_data().unwrap();
+    disk.sync_dir(path("/")).unwrap();
+    let direct = disk.open(path("/a"), OpenMode::Direct).unwrap();
+    let mut bytes = AlignedBytes::with_capacity(2 * DIRECT_ALIGN);
+    bytes.grow(2 * DIRECT_ALIGN).unwrap().fill(7);
+    for (part, position) in [
+        (&bytes[..100], 0),
+        (&bytes[512..512 + DIRECT_ALIGN], 0),
+        (&bytes[..DIRECT_ALIGN], 512),
+    ] {
+        let refused = direct.write_all_at(part, position).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput);
+    }
+    disk.set_short_writes(true);
+    direct.write_all_at(&bytes, 0).unwrap();
+    assert_eq!(disk.bytes(path("/a")).unwrap(), &bytes[..]);
+    let after_crash = || disk.crash(CrashImage::Synced).bytes(path("/a")).unwrap();
+    assert_eq!(after_crash(), b"data");
+    direct.write_back(0, DIRECT_ALIGN as u64).unwrap();
+    assert_eq!(after_crash(), b"data");
+    direct.sync_data().unwrap();
+    assert_eq!(after_crash(), &bytes[..]);
+    disk.set_refuses_direct(true);
+    let refused = disk.open(path("/a"), OpenMode::Direct).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput);
+    assert!(disk.open(path("/b"), OpenMode::Direct).is_err());
+}
+
+#[test]
+fn a_write_back_that_fails_leaves_nothing_for_the_next_sync_to_find() {
+    let disk = FaultyDisk::new();
+    let file = written(&disk, "/a", b"data");
+    disk.sync_dir(path("/")).unwrap();
+    disk.fail_syncs_of(Some("/a"));
+    assert!(file.write_back(0, 4).is_err());
+    disk.fail_syncs_of(None);
+    file.sync_data().unwrap();
+    let left = disk.crash(CrashImage::Synced).bytes(path("/a")).unwrap();
+    assert_ne!(left, b"data");
 }

@@ -129,8 +129,16 @@ fn what_is_too_much_or_lacks_a_name_on_disk_is_declined() {
 
 #[test]
 fn full_files_are_used_again_once_their_logs_are_flushed() {
-    let disk = FaultyDisk::new();
-    let dir = open_dir(&disk);
+    for refuses_direct in [false, true] {
+        let disk = FaultyDisk::new();
+        disk.set_refuses_direct(refuses_direct);
+        use_files_again(&disk);
+        assert_eq!(disk.direct_writes() == 0, refuses_direct);
+    }
+}
+
+fn use_files_again(disk: &FaultyDisk) {
+    let dir = open_dir(disk);
     let logs = running(&dir, &["t-0", "t-1"], &LogConfig::default());
     let mut declined = 0;
     for nth in 0..40 {
@@ -148,7 +156,7 @@ fn full_files_are_used_again_once_their_logs_are_flushed() {
         }
     }
     assert_eq!(declined, 0, "there was always a file to go on with");
-    assert_eq!(wal_files(&disk), 2);
+    assert_eq!(wal_files(disk), 2);
 }
 
 #[test]
@@ -189,6 +197,29 @@ fn a_failed_sync_of_it_is_final_for_the_directory() {
     assert!(dir.is_offline());
     assert_eq!(durable_end(&logs[0]), Offset(1));
     assert_eq!(commit(&logs), [Commit::Declined, Commit::Declined]);
+}
+
+#[test]
+fn a_failed_write_back_of_a_log_that_keeps_a_file_is_final_and_loses_nothing() {
+    let (disk, dir, log) = one(&LogConfig::default());
+    let mut committed = 1;
+    loop {
+        append(&log, &[&format!("value {committed}")], 2);
+        assert_eq!(dir.commit(&[&log]), [Commit::Done(log.log_end())]);
+        committed += 1;
+        disk.fail_syncs_of(Some("t-0"));
+        if dir.wants_wal_upkeep() && dir.keep_up_wal().is_err() {
+            break;
+        }
+    }
+    disk.fail_syncs_of(None);
+    assert!(dir.is_offline());
+    assert!(log.flush().is_err());
+    drop((log, dir));
+    for image in [CrashImage::Synced, CrashImage::All] {
+        let left = values(&open_dir(&disk.crash(image)), "t-0").len();
+        assert!(left >= committed, "{left} of {committed} are left");
+    }
 }
 
 #[test]
@@ -356,7 +387,7 @@ fn records_that_look_like_a_block_are_none() {
     // What a client could put there who knows everything but the key of the file: a younger
     // block that says something else of the first record.
     let file = disk.bytes(Path::new(FILE)).unwrap();
-    let mut forged = crate::wal::block::BlockBuilder::default();
+    let mut forged = crate::wal::block::BlockBuilder::new(1 << 20);
     forged.clear();
     let stretch = crate::wal::block::Stretch {
         base: Offset(0),

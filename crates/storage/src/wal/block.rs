@@ -11,15 +11,16 @@
 //! offset behind its last record (8), length of the bytes (4), length of the name (2), topic
 //! name, and the bytes as they stand in the segment file.
 
-use std::io;
+use std::io::{self, Write as _};
 
+use highwater_disk::{AlignedBytes, DIRECT_ALIGN};
 use highwater_types::{Offset, TopicId, TopicName, TopicPartition};
 
 use crate::log::LogEnds;
 use crate::take::{number, take};
 
 /// Where blocks may begin.
-pub(crate) const ALIGN: usize = 4096;
+pub(crate) const ALIGN: usize = DIRECT_ALIGN;
 const FILE_MAGIC: [u8; 4] = *b"HWWF";
 const MAGIC: [u8; 4] = *b"HWWB";
 pub(crate) const HEAD_LEN: usize = 40;
@@ -32,11 +33,12 @@ pub(crate) const SEQUENCE_MAX: u64 = 1 << 62;
 pub(crate) type Key = [u8; 16];
 
 /// The first page of a file.
-pub(crate) fn first_page(key: &Key) -> Vec<u8> {
-    let mut page = FILE_MAGIC.to_vec();
-    page.extend_from_slice(&crc32c::crc32c(key).to_be_bytes());
-    page.extend_from_slice(key);
-    page.resize(ALIGN, 0);
+pub(crate) fn first_page(key: &Key) -> AlignedBytes {
+    let mut page = AlignedBytes::with_capacity(ALIGN);
+    page.grow(ALIGN);
+    page[..4].copy_from_slice(&FILE_MAGIC);
+    page[4..8].copy_from_slice(&crc32c::crc32c(key).to_be_bytes());
+    page[8..24].copy_from_slice(key);
     page
 }
 
@@ -50,6 +52,8 @@ pub(crate) fn key_of(mut page: &[u8]) -> Option<Key> {
 /// Where that begins which the checksum covers.
 const CHECKED_FROM: usize = 8;
 const ENTRY_HEAD_LEN: usize = 50;
+/// Room for what a block holds besides the bytes of its entries.
+const HEADS_LEN_MAX: usize = 128 << 10;
 
 /// What a block says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,17 +86,26 @@ pub(crate) struct Entry<'a> {
 }
 
 /// A block in the making; its memory is used again for the next one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct BlockBuilder {
-    bytes: Vec<u8>,
+    bytes: AlignedBytes,
     count: u32,
 }
 
 impl BlockBuilder {
+    /// Has room for entries of about this many bytes.
+    pub(crate) fn new(bytes_max: u64) -> Self {
+        let len_max = (bytes_max as usize).next_multiple_of(ALIGN) + HEADS_LEN_MAX;
+        Self {
+            bytes: AlignedBytes::with_capacity(len_max.min(BLOCK_LEN_MAX)),
+            count: 0,
+        }
+    }
+
     /// Begins anew.
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.resize(HEAD_LEN, 0);
+        self.bytes.truncate(0);
+        self.bytes.grow(HEAD_LEN);
         self.count = 0;
     }
 
@@ -114,20 +127,26 @@ impl BlockBuilder {
     ) -> io::Result<()> {
         let before = self.bytes.len();
         let name = log.tp.topic.as_str().as_bytes();
-        let out = &mut self.bytes;
-        out.extend_from_slice(&log.topic_id.0);
-        out.extend_from_slice(&log.tp.partition.0.to_be_bytes());
-        out.extend_from_slice(&stretch.base.0.to_be_bytes());
-        out.extend_from_slice(&stretch.position.to_be_bytes());
-        out.extend_from_slice(&stretch.end.0.to_be_bytes());
-        out.extend_from_slice(&(stretch.len as u32).to_be_bytes());
-        out.extend_from_slice(&(name.len() as u16).to_be_bytes());
-        out.extend_from_slice(name);
-        let from = out.len();
-        out.resize(from + stretch.len, 0);
-        let filled = fill(&mut out[from..]);
+        let head_len = ENTRY_HEAD_LEN + name.len();
+        let entry = self.bytes.grow(head_len + stretch.len);
+        let (mut head, bytes) = entry
+            .ok_or(io::ErrorKind::OutOfMemory)?
+            .split_at_mut(head_len);
+        for field in [
+            &log.topic_id.0[..],
+            &log.tp.partition.0.to_be_bytes(),
+            &stretch.base.0.to_be_bytes(),
+            &stretch.position.to_be_bytes(),
+            &stretch.end.0.to_be_bytes(),
+            &(stretch.len as u32).to_be_bytes(),
+            &(name.len() as u16).to_be_bytes(),
+            name,
+        ] {
+            head.write_all(field)?;
+        }
+        let filled = fill(bytes);
         if filled.is_err() {
-            out.truncate(before);
+            self.bytes.truncate(before);
         } else {
             self.count += 1;
         }
@@ -145,7 +164,8 @@ impl BlockBuilder {
         head[24..40].copy_from_slice(key);
         let crc = crc32c::crc32c(&self.bytes[CHECKED_FROM..]);
         self.bytes[4..8].copy_from_slice(&crc.to_be_bytes());
-        self.bytes.resize(len.next_multiple_of(ALIGN), 0);
+        // There is room, since that is a multiple as well.
+        self.bytes.grow(len.next_multiple_of(ALIGN) - len);
         &self.bytes
     }
 }
@@ -238,7 +258,7 @@ mod tests {
     }
 
     fn block(lens: &[usize]) -> Vec<u8> {
-        let mut builder = BlockBuilder::default();
+        let mut builder = BlockBuilder::new(1 << 20);
         builder.clear();
         for (nth, len) in lens.iter().enumerate() {
             builder
@@ -269,7 +289,7 @@ mod tests {
 
     #[test]
     fn an_entry_that_could_not_be_filled_leaves_no_trace() {
-        let mut builder = BlockBuilder::default();
+        let mut builder = BlockBuilder::new(1 << 20);
         builder.clear();
         builder.add(&log(), &stretch(5), fill(1)).unwrap();
         let before = builder.len();
@@ -288,7 +308,7 @@ mod tests {
         let page = first_page(&KEY);
         assert_eq!((page.len(), key_of(&page)), (ALIGN, Some(KEY)));
         for at in 0..24 {
-            let mut damaged = page.clone();
+            let mut damaged = page.to_vec();
             damaged[at] ^= 1;
             assert_eq!(key_of(&damaged), None, "byte {at}");
         }

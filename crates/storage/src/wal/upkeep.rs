@@ -1,10 +1,11 @@
 //! Seeing to it that the write-ahead log has a file to go on with.
 
-use std::io::IoSlice;
-use std::sync::Weak;
+use std::io;
+use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
-use highwater_disk::OpenMode;
+use highwater_disk::{File, OpenMode};
 
 use super::ring::Job;
 use super::{Wal, block};
@@ -23,7 +24,11 @@ const FILE_NAME: &str = "highwater-wal-";
 /// Zeros are put on disk in pieces of this size, since commits wait behind them.
 const PIECE_BYTES: u64 = 256 << 10;
 
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+/// Zeros that may be written around the page cache.
+#[repr(align(4096))]
+struct Zeros([u8; PIECE_BYTES as usize]);
+
+static ZEROS: Zeros = Zeros([0; PIECE_BYTES as usize]);
 
 /// Whether a file of this name is one of a write-ahead log.
 pub(crate) fn is_file_name(name: &str) -> bool {
@@ -77,7 +82,7 @@ fn flush_all(logs: &[Weak<PartitionLog>]) -> Result<(), StorageError> {
         if !log.is_ahead() {
             continue;
         }
-        match log.flush() {
+        match log.flush_gently() {
             // It may be deleted meanwhile.
             Err(error) if !log.ends.is_deleted() => return Err(error),
             _ => {}
@@ -96,7 +101,7 @@ impl Wal {
             Err(error) if error.is_passing() => {
                 tracing::warn!(%error, "no room for a write-ahead log; small appends cost a flush each");
                 match self.disk.remove(&path) {
-                    Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    Err(source) if source.kind() != io::ErrorKind::NotFound => {
                         Err(StorageError::io(&path, source))
                     }
                     _ => Ok(false),
@@ -106,7 +111,7 @@ impl Wal {
         }
     }
 
-    fn write_file(&self, path: &std::path::Path) -> Result<bool, StorageError> {
+    fn write_file(&self, path: &Path) -> Result<bool, StorageError> {
         let io = |source| StorageError::io(path, source);
         let share = self.disk.total_bytes(&self.dir).map_err(io)? / SHARE_OF_DISK;
         let len = self.options.wal_file_bytes.min(share);
@@ -115,27 +120,46 @@ impl Wal {
         if len < FILE_BYTES_MIN.min(self.options.wal_file_bytes) || free / ROOM_FACTOR < len {
             return Ok(false);
         }
-        let file = self.disk.open(path, OpenMode::Truncate).map_err(io)?;
+        let mut file = self.disk.open(path, OpenMode::Truncate).map_err(io)?;
         let key = *uuid::Uuid::new_v4().as_bytes();
         let first = block::first_page(&key);
-        file.write_all_at(&first, 0).map_err(io)?;
-        let (mut position, mut unsynced) = (first.len() as u64, 0);
+        match self.open_direct(path, &first).map_err(io)? {
+            Some(direct) => file = direct,
+            None => file.write_all_at(&first, 0).map_err(io)?,
+        }
+        let mut position = first.len() as u64;
         while position < len {
-            let part = (len - position).min(ZEROS.len() as u64);
-            file.write_all_vectored_at(&mut [IoSlice::new(&ZEROS[..part as usize])], position)
+            let part = (len - position).min(PIECE_BYTES);
+            file.write_all_at(&ZEROS.0[..part as usize], position)
                 .map_err(io)?;
             position += part;
-            unsynced += part;
-            if unsynced >= PIECE_BYTES {
-                file.sync_data().map_err(io)?;
-                unsynced = 0;
-            }
+            file.sync_data().map_err(io)?;
         }
         // DURABILITY: what is committed to the file must be found after a crash.
         file.sync_data().map_err(io)?;
         self.disk.sync_dir(&self.dir).map_err(io)?;
         self.ring.lock().made(file, path.to_path_buf(), key, len);
         Ok(true)
+    }
+
+    /// Opens a file for writes around the page cache and writes its first page, if the file
+    /// system lets. What is written here is read after a crash at most, and a flush costs less
+    /// where it need not look for dirty pages first.
+    fn open_direct(&self, path: &Path, first: &[u8]) -> io::Result<Option<Arc<dyn File>>> {
+        let opened = self.disk.open(path, OpenMode::Direct);
+        let written = opened.and_then(|file| file.write_all_at(first, 0).map(|()| file));
+        match written {
+            Ok(file) => Ok(Some(file)),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes the files, once every log is flushed and closed.
