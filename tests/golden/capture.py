@@ -8,9 +8,6 @@ passes through. Each frame is kept without its four bytes of length, as
 <client>-<api>-v<version>.golden. Of several frames for the same API and version the longest is
 kept that has at most 1,500 bytes: an empty Fetch tests little, and a megabyte of records no more
 than a hundred bytes of them. Frames that name a host other than the local one are left out.
-
-Where the broker serves higher versions than Highwater, --lower 2=10 makes the client believe
-that ListOffsets (2) ends at version 10.
 """
 
 import argparse
@@ -56,29 +53,12 @@ class Keeper:
         (self.out / name).write_bytes(frame)
 
 
-def lowered(frame, version, tops):
-    """The answer to an ApiVersions request, with lower highest versions."""
-    error, at, entry = struct.unpack(">h", frame[4:6])[0], 10, 6
-    if error:
-        return frame
-    if version >= 3:
-        # The count takes one byte or two, and each entry ends with its tagged fields.
-        at, entry = (8 if frame[6] & 0x80 else 7), 7
-        count = (frame[6] & 0x7F | (frame[7] << 7 if frame[6] & 0x80 else 0)) - 1
-    else:
-        (count,) = struct.unpack(">i", frame[6:10])
-    out = bytearray(frame)
-    for start in range(at, at + count * entry, entry):
-        key, _, top = struct.unpack(">hhh", frame[start:start + 6])
-        out[start + 4:start + 6] = struct.pack(">h", min(top, tops.get(key, top)))
-    return bytes(out)
-
-
-async def frames(reader, writer, change):
+async def frames(reader, writer, see):
     try:
         while True:
             (length,) = struct.unpack(">i", await reader.readexactly(4))
-            frame = change(await reader.readexactly(length))
+            frame = await reader.readexactly(length)
+            see(frame)
             writer.write(struct.pack(">i", len(frame)) + frame)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -93,7 +73,6 @@ async def main():
     parser.add_argument("--broker", required=True, metavar="HOST:PORT")
     parser.add_argument("--client", required=True, help="the first part of the file names")
     parser.add_argument("--out", type=pathlib.Path, required=True, metavar="DIR")
-    parser.add_argument("--lower", action="append", default=[], metavar="KEY=VERSION")
     options = parser.parse_args()
     if not re.fullmatch(r"[a-z-]+", options.client):
         parser.error("--client is made of small letters and dashes")
@@ -102,26 +81,11 @@ async def main():
     hostname = hostname.read_bytes().strip() if hostname.exists() else b""
     keeper = Keeper(options.client, options.out, hostname)
 
-    tops = dict(map(int, pair.split("=")) for pair in options.lower)
-
     async def relay(client_reader, client_writer):
         broker_reader, broker_writer = await asyncio.open_connection(host, int(port))
-        probes = {}
-
-        def request(frame):
-            keeper.see(frame)
-            key, version, correlation_id = struct.unpack(">hhi", frame[:8])
-            if key == 18:
-                probes[correlation_id] = version
-            return frame
-
-        def response(frame):
-            version = probes.pop(struct.unpack(">i", frame[:4])[0], None)
-            return frame if version is None else lowered(frame, version, tops)
-
         await asyncio.gather(
-            frames(client_reader, broker_writer, request),
-            frames(broker_reader, client_writer, response),
+            frames(client_reader, broker_writer, keeper.see),
+            frames(broker_reader, client_writer, lambda frame: None),
         )
 
     server = await asyncio.start_server(relay, "127.0.0.1", options.listen)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use highwater_net::{Answer, ConnectionInfo, Frame, Reply, Reservation, Response, Service};
 use highwater_protocol::{
-    DecodeError, Encodable, RequestHeader, ServedRequest, api_name, decode_request,
+    DecodeError, Encodable, EncodeError, RequestHeader, ServedRequest, api_name, decode_request,
     encode_response, parse_request_header, range,
 };
 use highwater_security::RequestContext;
@@ -30,14 +30,17 @@ pub(crate) struct Responder {
 impl Responder {
     /// The response frame; `None`, which ends the connection, if the message cannot be written.
     pub(crate) fn response<M: Encodable>(self, body: &M) -> Option<Response> {
+        self.written(|version, correlation_id, out| {
+            encode_response(self.api_key, version, correlation_id, body, out)
+        })
+    }
+
+    fn written(
+        self,
+        write: impl FnOnce(i16, i32, &mut BytesMut) -> Result<(), EncodeError>,
+    ) -> Option<Response> {
         let mut out = BytesMut::new();
-        match encode_response(
-            self.api_key,
-            self.api_version,
-            self.correlation_id,
-            body,
-            &mut out,
-        ) {
+        match write(self.api_version, self.correlation_id, &mut out) {
             Ok(()) => Some(Response::from_bytes(out.freeze())),
             Err(error) => {
                 tracing::error!(
@@ -92,6 +95,20 @@ impl Call<'_> {
         M: Encodable + Send + 'static,
         F: FnOnce(&Arc<Broker>, &RequestContext) -> M + Send + 'static,
     {
+        let api_key = self.responder.api_key;
+        let encode = move |version, correlation_id, body: &M, out: &mut BytesMut| {
+            encode_response(api_key, version, correlation_id, body, out)
+        };
+        self.blocking_with(encode, work)
+    }
+
+    /// [`Call::blocking`] with a response that the codec cannot write in every version.
+    pub(crate) fn blocking_with<M, E, F>(&mut self, encode: E, work: F) -> Reply
+    where
+        M: Send + 'static,
+        E: FnOnce(i16, i32, &M, &mut BytesMut) -> Result<(), EncodeError> + Send + 'static,
+        F: FnOnce(&Arc<Broker>, &RequestContext) -> M + Send + 'static,
+    {
         let (broker, context, responder) = (
             Arc::clone(self.broker),
             self.context.clone(),
@@ -102,7 +119,8 @@ impl Call<'_> {
         let task = tokio::task::spawn_blocking(move || {
             let done = work(&broker, &context);
             drop(reservation);
-            responder.response(&done)
+            responder
+                .written(|version, correlation_id, out| encode(version, correlation_id, &done, out))
         });
         Reply::Aside(Box::pin(async move { task.await.ok().flatten() }))
     }

@@ -8,6 +8,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Encodable, StrBytes};
 
+use crate::served;
 use crate::wire::{self, ReadError};
 
 /// The bytes of the length that goes before every frame.
@@ -177,7 +178,8 @@ pub fn encode_response<M: Encodable>(
     out: &mut BytesMut,
 ) -> Result<(), EncodeError> {
     let api = ApiKey::try_from(api_key).map_err(|()| EncodeError::UnknownApi { api_key })?;
-    encode_frame(api_key, api_version, body, out, |out| {
+    let codec_version = served::codec_response_version(api_key, api_version);
+    encode_frame((api_key, api_version), codec_version, body, out, |out| {
         out.put_i32(correlation_id);
         if api.response_header_version(api_version) >= 1 {
             out.put_u8(0);
@@ -198,7 +200,8 @@ pub fn encode_request<M: Encodable>(
     out: &mut BytesMut,
 ) -> Result<(), EncodeError> {
     let api = ApiKey::try_from(api_key).map_err(|()| EncodeError::UnknownApi { api_key })?;
-    encode_frame(api_key, api_version, body, out, |out| {
+    let codec_version = served::codec_request_version(api_key, api_version);
+    encode_frame((api_key, api_version), codec_version, body, out, |out| {
         out.put_i16(api_key);
         out.put_i16(api_version);
         out.put_i32(correlation_id);
@@ -216,8 +219,8 @@ pub fn encode_request<M: Encodable>(
 }
 
 fn encode_frame<M: Encodable>(
-    api_key: i16,
-    api_version: i16,
+    (api_key, api_version): (i16, i16),
+    codec_version: i16,
     body: &M,
     out: &mut BytesMut,
     header: impl FnOnce(&mut BytesMut),
@@ -225,7 +228,7 @@ fn encode_frame<M: Encodable>(
     let start = out.len();
     out.put_i32(0);
     header(out);
-    if let Err(source) = body.encode(out, api_version) {
+    if let Err(source) = body.encode(out, codec_version) {
         out.truncate(start);
         return Err(EncodeError::Message {
             api_key,

@@ -5,6 +5,7 @@
 //! nothing that came from outside reaches it before [`shape`] has compared every declared
 //! count and length with the bytes that are there.
 
+pub mod describe_log_dirs_response;
 pub mod error_code;
 pub mod fetch_response;
 pub mod frame;

@@ -11,6 +11,8 @@ use bytes::Bytes;
 use kafka_protocol::messages::{self, OffsetCommitRequest, OffsetFetchRequest};
 use kafka_protocol::protocol::Decodable;
 
+use crate::served;
+
 /// A request that the broker serves.
 pub trait ServedRequest: Decodable {
     /// The API that the request belongs to.
@@ -21,7 +23,8 @@ pub trait ServedRequest: Decodable {
         body: &mut Bytes,
         api_version: i16,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        Ok(Self::decode(body, api_version)?)
+        let version = served::codec_request_version(Self::KEY, api_version);
+        Ok(Self::decode(body, version)?)
     }
 }
 

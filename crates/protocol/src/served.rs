@@ -47,7 +47,7 @@ static SERVED: &[ApiRange] = &[
         decodable_min: 3,
     },
     api(1, 4, 18),
-    api(2, 1, 10),
+    api(2, 1, 11),
     api(3, 0, 13),
     api(8, 2, 10),
     api(9, 1, 10),
@@ -69,7 +69,7 @@ static SERVED: &[ApiRange] = &[
     api(31, 1, 3),
     api(32, 1, 4),
     api(33, 0, 2),
-    api(35, 1, 4),
+    api(35, 1, 5),
     api(37, 0, 3),
     api(42, 0, 2),
     api(43, 0, 2),
@@ -89,6 +89,25 @@ static SERVED: &[ApiRange] = &[
     api(74, 0, 1),
     api(75, 0, 0),
 ];
+
+/// The version by which the codec knows a request of this version, where it lacks the version
+/// itself and both look the same on the wire.
+pub(crate) fn codec_request_version(api_key: i16, api_version: i16) -> i16 {
+    match (api_key, api_version) {
+        // Only the response of DescribeLogDirs 5 is another.
+        (35, 5) => 4,
+        _ => codec_response_version(api_key, api_version),
+    }
+}
+
+/// The same for a response.
+pub(crate) fn codec_response_version(api_key: i16, api_version: i16) -> i16 {
+    match (api_key, api_version) {
+        // ListOffsets 11 knows one more special timestamp (KIP-1023).
+        (2, 11) => 10,
+        _ => api_version,
+    }
+}
 
 /// Every API that is served, ordered by key: what an ApiVersions answer lists.
 pub fn served() -> &'static [ApiRange] {

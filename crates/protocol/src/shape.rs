@@ -26,6 +26,7 @@ use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::Decodable;
 
 use crate::requests::ServedRequest;
+use crate::served::codec_response_version;
 use notation::Program;
 use schema::Schema;
 
@@ -276,7 +277,8 @@ fn replaced(api_key: i16, api_version: i16, body: &[u8]) -> Option<Vec<u8>> {
 /// Checks every declared count and length of a response's body, and returns how many bytes the
 /// response takes of it.
 pub fn measure_response(api_key: i16, api_version: i16, body: &[u8]) -> Result<usize, ShapeError> {
-    let program = program(&RESPONSES, api_key, api_version)?;
+    let version = codec_response_version(api_key, api_version);
+    let program = program(&RESPONSES, api_key, version)?;
     walk::measure(program, body, RESPONSE_ELEMENTS_MAX)
 }
 
@@ -294,7 +296,8 @@ pub fn decode_response<M: Decodable>(
         api_version,
         source,
     })?;
-    M::decode(body, api_version).map_err(|error| DecodeError::Codec {
+    let version = codec_response_version(api_key, api_version);
+    M::decode(body, version).map_err(|error| DecodeError::Codec {
         api_key,
         api_version,
         source: error.into(),

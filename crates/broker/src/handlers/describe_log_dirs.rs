@@ -9,7 +9,7 @@ use highwater_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use highwater_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
-use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
+use highwater_protocol::{DecodeError, ErrorCode, StrBytes, describe_log_dirs_response};
 use highwater_storage::{LogDir, StorageError};
 use highwater_types::TopicName;
 
@@ -21,14 +21,16 @@ use crate::service::Call;
 /// Handles the request.
 pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let request: DescribeLogDirsRequest = call.decode()?;
-    Ok(call.blocking(move |broker, _| {
-        let results = broker
-            .log_dirs
-            .iter()
-            .map(|dir| describe(broker, dir, &request));
-        let results = results.chain(unopened(broker));
-        DescribeLogDirsResponse::default().with_results(results.collect())
-    }))
+    Ok(
+        call.blocking_with(describe_log_dirs_response::encode, move |broker, _| {
+            let results = broker
+                .log_dirs
+                .iter()
+                .map(|dir| describe(broker, dir, &request));
+            let results = results.chain(unopened(broker));
+            DescribeLogDirsResponse::default().with_results(results.collect())
+        }),
+    )
 }
 
 fn wanted(request: &DescribeLogDirsRequest, partition: &Partition) -> bool {

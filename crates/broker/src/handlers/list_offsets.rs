@@ -24,6 +24,8 @@ const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 /// The last offset in tiered storage, of which there is none.
 const LATEST_TIERED: i64 = -5;
+/// The first offset that is not in tiered storage yet (KIP-1023), which there is none without.
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
 struct Found {
     offset: i64,
@@ -58,7 +60,11 @@ fn answer(broker: &Broker, request: &ListOffsetsRequest, version: i16) -> ListOf
                 Err(error) => return response.with_error_code(error.code()),
             };
             let current = LeaderEpoch(asked.current_leader_epoch);
-            match look(&partition, current, asked.timestamp) {
+            let found = match is_known(asked.timestamp, version) {
+                true => look(&partition, current, asked.timestamp),
+                false => Err(ErrorCode::UNSUPPORTED_VERSION),
+            };
+            match found {
                 Ok(found) => {
                     let mut response = response
                         .with_offset(found.offset)
@@ -76,6 +82,18 @@ fn answer(broker: &Broker, request: &ListOffsetsRequest, version: i16) -> ListOf
             .with_partitions(partitions.collect())
     });
     ListOffsetsResponse::default().with_topics(topics.collect())
+}
+
+/// Whether a version has this special timestamp.
+fn is_known(timestamp: i64, version: i16) -> bool {
+    match timestamp {
+        LATEST | EARLIEST => true,
+        MAX_TIMESTAMP => version >= 7,
+        EARLIEST_LOCAL => version >= 8,
+        LATEST_TIERED => version >= 9,
+        EARLIEST_PENDING_UPLOAD => version >= 11,
+        other => other >= 0,
+    }
 }
 
 fn look(partition: &Partition, current: LeaderEpoch, timestamp: i64) -> Result<Found, ErrorCode> {
@@ -101,16 +119,13 @@ fn look(partition: &Partition, current: LeaderEpoch, timestamp: i64) -> Result<F
             ..at(visible)
         }),
         EARLIEST | EARLIEST_LOCAL => Ok(at(partition.log.log_start())),
-        LATEST_TIERED => Ok(Found {
+        LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok(Found {
             offset: -1,
             timestamp: -1,
             leader_epoch: LeaderEpoch::UNKNOWN,
         }),
         MAX_TIMESTAMP => by_time(partition, partition.log.max_timestamp(visible)),
-        wanted if wanted >= 0 => {
-            by_time(partition, partition.log.find_by_timestamp(wanted, visible))
-        }
-        _ => Err(ErrorCode::UNSUPPORTED_VERSION),
+        wanted => by_time(partition, partition.log.find_by_timestamp(wanted, visible)),
     }
 }
 

@@ -12,7 +12,9 @@ use highwater_protocol::messages::{
     DescribeQuorumRequest, GroupId, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
     MetadataResponse,
 };
-use highwater_protocol::{StrBytes, api_name, encode_request, served, with_request_type};
+use highwater_protocol::{
+    ErrorCode, StrBytes, api_name, encode_request, served, with_request_type,
+};
 
 use crate::raw::{name, start};
 
@@ -89,7 +91,7 @@ async fn answers_with_something_in_them_fit_every_version() {
     client.create("t", 1).await;
     assert_eq!(client.produce("t", 0, "a record").await.0, 0);
     for version in range(2) {
-        for timestamp in [-1, -2, -3, 0] {
+        for timestamp in [-1, -2, -3, -4, -5, -6, -7, 0] {
             let partition = ListOffsetsPartition::default().with_timestamp(timestamp);
             let topic = ListOffsetsTopic::default()
                 .with_name(name("t"))
@@ -97,12 +99,19 @@ async fn answers_with_something_in_them_fit_every_version() {
             let request = ListOffsetsRequest::default().with_topics(vec![topic]);
             let answer: ListOffsetsResponse = client.call(version, &request).await;
             let found = &answer.topics[0].partitions[0];
-            assert_eq!(found.error_code, 0, "v{version} {timestamp}");
-            assert_eq!(
-                found.offset,
-                i64::from(timestamp == -1),
-                "v{version} {timestamp}"
-            );
+            let (error, offset) = match timestamp {
+                // The largest timestamp may be asked for since version 7, and so on (KIP-734,
+                // 405, 1005, 1023); nothing is in tiered storage.
+                -3 if version < 7 => (ErrorCode::UNSUPPORTED_VERSION, -1),
+                -4 if version < 8 => (ErrorCode::UNSUPPORTED_VERSION, -1),
+                -5 if version < 9 => (ErrorCode::UNSUPPORTED_VERSION, -1),
+                -6 if version < 11 => (ErrorCode::UNSUPPORTED_VERSION, -1),
+                -7 => (ErrorCode::UNSUPPORTED_VERSION, -1),
+                -5 | -6 => (ErrorCode::NONE, -1),
+                _ => (ErrorCode::NONE, i64::from(timestamp == -1)),
+            };
+            let got = (ErrorCode::from_code(found.error_code), found.offset);
+            assert_eq!(got, (error, offset), "v{version} {timestamp}");
         }
     }
     for version in range(3) {

@@ -121,7 +121,7 @@ fn requests_written_here_are_read_back_in_every_version() {
             let mut out = BytesMut::from(&b"before"[..]);
             // The body plays no part, so any that every version can encode will do.
             let body = messages::ResponseHeader::default().with_correlation_id(5);
-            let encoded = encode_frame(range.key, 0, &body, &mut out, |_| {});
+            let encoded = encode_frame((range.key, 0), 0, &body, &mut out, |_| {});
             assert!(encoded.is_ok());
             assert_eq!(&out[..6], b"before");
             assert_eq!(out[6..], [0, 0, 0, 4, 0, 0, 0, 5]);

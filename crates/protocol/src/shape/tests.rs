@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::notation::{Prefix, Program, Step};
 use super::*;
+use crate::served::{codec_request_version, codec_response_version};
 use generator::Generator;
 
 mod generator;
@@ -14,6 +15,7 @@ mod responses;
 
 /// Decodes with the codec alone and encodes again; returns the bytes left over and the result.
 fn through_codec<M: Request + Debug>(version: i16, body: &[u8]) -> (usize, Vec<u8>) {
+    let version = codec_request_version(M::KEY, version);
     let mut rest = Bytes::copy_from_slice(body);
     let message = M::decode(&mut rest, version)
         .unwrap_or_else(|error| panic!("{} v{version}: {error}", crate::api_name(M::KEY)));
@@ -24,6 +26,7 @@ fn through_codec<M: Request + Debug>(version: i16, body: &[u8]) -> (usize, Vec<u
 
 fn default_of<M: Request + Default>(version: i16) -> Vec<u8> {
     let mut out = BytesMut::new();
+    let version = codec_request_version(M::KEY, version);
     M::default().encode(&mut out, version).unwrap();
     out.to_vec()
 }
@@ -37,9 +40,15 @@ fn answer_of<M: Request>(version: i16) -> bool
 where
     M::Response: Default,
 {
+    let version = codec_response_version(M::KEY, version);
     M::Response::default()
         .encode(&mut BytesMut::new(), version)
         .is_ok()
+}
+
+/// Whether the answer is written by hand in this version, and only there.
+fn is_answered_by_hand(api_key: i16, version: i16) -> bool {
+    (api_key, version) == (35, 5)
 }
 
 /// What the tests do with one API, whatever its message type.
@@ -122,7 +131,8 @@ fn no_element_is_so_small_that_any_count_would_fit() {
 fn every_served_version_can_be_answered() {
     for (codec, version) in everything() {
         let name = crate::api_name(codec.api_key);
-        assert!((codec.answers)(version), "{name} v{version}");
+        let by_hand = is_answered_by_hand(codec.api_key, version);
+        assert_ne!((codec.answers)(version), by_hand, "{name} v{version}");
     }
 }
 

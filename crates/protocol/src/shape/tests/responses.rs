@@ -68,8 +68,10 @@ fn generated(seed: u64, api_key: i16, version: i16) -> Generator {
 fn whatever_is_served_can_be_read_as_a_client() {
     for range in crate::served() {
         for version in range.decodable_min..=range.max {
-            assert!(
-                program(&RESPONSES, range.key, version).is_ok(),
+            let of_codec = codec_response_version(range.key, version);
+            assert_ne!(
+                program(&RESPONSES, range.key, of_codec).is_ok(),
+                is_answered_by_hand(range.key, version),
                 "{} v{version}",
                 range.name
             );
