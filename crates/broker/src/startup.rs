@@ -160,9 +160,10 @@ impl RunningBroker {
         let config = broker.config();
         let budget = Budget::new(config.request_budget_bytes());
         let service = Arc::new(BrokerService(Arc::clone(&broker)));
-        let server = serve(bound, service, first_limits(&config), Arc::clone(&budget));
+        let limits = first_limits(&config);
+        let server = serve(bound, service, limits.clone(), Arc::clone(&budget));
         let server = Arc::new(server);
-        let limits = Limits::of(&server);
+        let limits = Limits::of(&server, &limits);
         broker.watch_config(move |config| limits.follow(config));
         report.took = started.elapsed();
         Ok((

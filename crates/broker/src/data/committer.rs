@@ -197,10 +197,7 @@ impl Committer {
         let thread = std::thread::Builder::new().name("wal-upkeep".to_owned());
         let spawned = thread.spawn(move || {
             loop {
-                if let Err(error) = committer.dir.keep_up_wal() {
-                    let dir = committer.dir.path().display();
-                    tracing::warn!(%dir, %error, "the write-ahead log has to do without a file for now");
-                }
+                committer.keep_up_once();
                 committer.is_kept_up.store(false, Ordering::Release);
                 if !committer.begin_upkeep() {
                     break;
@@ -213,6 +210,20 @@ impl Committer {
                 tracing::error!(%error, "cannot start a thread for the write-ahead log");
                 self.is_kept_up.store(false, Ordering::Release);
             }
+        }
+    }
+
+    fn keep_up_once(&self) {
+        let dir = self.dir.path().display();
+        match catch_unwind(AssertUnwindSafe(|| self.dir.keep_up_wal())) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%dir, %error, "the write-ahead log has to do without a file for now");
+            }
+            // A log may have been on its way to the disk.
+            Err(_) => self
+                .dir
+                .take_offline("the upkeep of the write-ahead log panicked"),
         }
     }
 

@@ -45,44 +45,66 @@ pub(super) fn endpoints(config: &BrokerConfig, bound: &[BoundListener]) -> Vec<L
 }
 
 /// Keeps the limits of a server as the configuration has them. Names of hosts are looked up on
-/// a thread of its own, since whoever changes the configuration holds up the metadata meanwhile.
+/// a thread of its own, since whoever changes the configuration holds up the metadata meanwhile;
+/// until then hosts keep the limits that they had.
 pub(super) struct Limits {
     server: Weak<ServerHandle>,
+    looked_up: Arc<Mutex<LookedUp>>,
+}
+
+struct LookedUp {
     /// Counts the changes: a slow look-up must not undo what came after it.
-    changes: Arc<Mutex<u64>>,
+    changes: u64,
+    overrides: HashMap<IpAddr, usize>,
 }
 
 impl Limits {
-    pub(super) fn of(server: &Arc<ServerHandle>) -> Self {
+    pub(super) fn of(server: &Arc<ServerHandle>, first: &NetConfig) -> Self {
         Self {
             server: Arc::downgrade(server),
-            changes: Arc::default(),
+            looked_up: Arc::new(Mutex::new(LookedUp {
+                changes: 0,
+                overrides: first.connections_per_ip_overrides.clone(),
+            })),
         }
     }
 
     pub(super) fn follow(&self, config: &BrokerConfig) {
-        let mut changes = self.changes.lock();
-        *changes += 1;
-        let change = *changes;
+        let by_host = &config.network.max_connections_per_ip_overrides.0;
+        let is_named = |(host, _): &&(String, usize)| host.parse::<IpAddr>().is_err();
+        let has_names = by_host.iter().any(|entry| is_named(&entry));
+        let by_address: Vec<_> = by_host
+            .iter()
+            .filter(|entry| !is_named(entry))
+            .cloned()
+            .collect();
+        let mut looked_up = self.looked_up.lock();
+        looked_up.changes += 1;
+        if !has_names {
+            looked_up.overrides.clear();
+        }
+        looked_up.overrides.extend(overrides(&by_address));
+        if let Some(server) = self.server.upgrade() {
+            server.set_config(net_config(config, looked_up.overrides.clone()));
+        }
+        let change = looked_up.changes;
+        drop(looked_up);
+        if has_names {
+            self.look_up(config, change);
+        }
+    }
+
+    /// Sets the limits anew when the addresses of all hosts are known.
+    fn look_up(&self, config: &BrokerConfig, change: u64) {
         let by_host = config.network.max_connections_per_ip_overrides.0.clone();
         let mut limits = net_config(config, HashMap::new());
-        if by_host
-            .iter()
-            .all(|(host, _)| host.parse::<IpAddr>().is_ok())
-        {
-            limits.connections_per_ip_overrides = overrides(&by_host);
-            if let Some(server) = self.server.upgrade() {
-                server.set_config(limits);
-            }
-            return;
-        }
-        drop(changes);
-        let (server, changes) = (Weak::clone(&self.server), Arc::clone(&self.changes));
+        let (server, looked_up) = (Weak::clone(&self.server), Arc::clone(&self.looked_up));
         let looking = std::thread::Builder::new().name("host-names".to_owned());
         let spawned = looking.spawn(move || {
             limits.connections_per_ip_overrides = overrides(&by_host);
-            let changes = changes.lock();
-            if let Some(server) = server.upgrade().filter(|_| *changes == change) {
+            let mut looked_up = looked_up.lock();
+            if let Some(server) = server.upgrade().filter(|_| looked_up.changes == change) {
+                looked_up.overrides = limits.connections_per_ip_overrides.clone();
                 server.set_config(limits);
             }
         });

@@ -54,7 +54,7 @@ pub(crate) fn try_open_dir(disk: &FaultyDisk) -> Result<Arc<LogDir>, crate::Stor
         snapshot_every_bytes: 250,
         preallocate_from_bytes: 200,
         // Three small blocks.
-        wal_file_bytes: 16 << 10,
+        wal_file_bytes: 20 << 10,
         wal_after_flushes: 1,
         ..StorageOptions::default()
     };

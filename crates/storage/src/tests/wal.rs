@@ -318,11 +318,18 @@ fn rot_within_it_costs_what_it_hit_and_is_not_taken_for_the_end() {
         append(log, &["second"], 2);
         assert_eq!(commit(std::slice::from_ref(log)), [Commit::Done(Offset(2))]);
     }
-    let disk = disk.crash(CrashImage::Synced);
-    disk.damage(Path::new(FILE), |bytes| bytes[4096 + 100] ^= 1);
-    let dir = open_dir(&disk);
-    assert_eq!(values(&dir, "t-0"), ["t-0 first"]);
-    assert_eq!(values(&dir, "t-1"), ["t-1 first", "second"]);
+    let rotten = |damage: fn(&mut Vec<u8>)| {
+        let disk = disk.crash(CrashImage::Synced);
+        disk.damage(Path::new(FILE), damage);
+        let dir = open_dir(&disk);
+        ["t-0", "t-1"].map(|name| values(&dir, name).len())
+    };
+    assert_eq!(rotten(|bytes| bytes[4096 + 100] ^= 1), [1, 2]);
+    // The page that names the file is there twice.
+    assert_eq!(rotten(|bytes| bytes[..4096].fill(0)), [2, 2]);
+    assert_eq!(rotten(|bytes| bytes[10] ^= 1), [2, 2]);
+    assert_eq!(rotten(|bytes| *bytes.last_mut().unwrap() ^= 1), [2, 2]);
+    assert_eq!(rotten(|bytes| bytes.truncate(12_288)), [2, 2]);
 }
 
 #[test]
@@ -405,7 +412,7 @@ fn records_that_look_like_a_block_are_none() {
     disk.damage(Path::new(FILE), |bytes| {
         bytes[8192..8192 + forged.len()].copy_from_slice(&forged);
     });
-    assert_eq!(file.len(), 16 << 10);
+    assert_eq!(file.len(), 20 << 10);
     assert_eq!(values(&open_dir(&disk), "t-0"), ["t-0 first", "genuine"]);
 }
 

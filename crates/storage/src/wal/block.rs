@@ -1,7 +1,7 @@
 //! The form of the write-ahead log: blocks of entries.
 //!
 //! A file begins with a page that names it: magic `HWWF`, CRC-32C of the key (4), and the key,
-//! 16 random bytes. Behind it a block begins at a multiple of 4,096 bytes, so that writing
+//! 16 random bytes; its last page is a copy. In between a block begins at a multiple of 4,096 bytes, so that writing
 //! one never touches the sectors of another. Every block repeats the key, which no client ever
 //! sees: so what clients have put into records is never taken for a block.
 //!
@@ -32,8 +32,8 @@ pub(crate) const SEQUENCE_MAX: u64 = 1 << 62;
 /// What the blocks of a file have in common.
 pub(crate) type Key = [u8; 16];
 
-/// The first page of a file.
-pub(crate) fn first_page(key: &Key) -> AlignedBytes {
+/// The first page of a file, and the last.
+pub(crate) fn key_page(key: &Key) -> AlignedBytes {
     let mut page = AlignedBytes::with_capacity(ALIGN);
     page.grow(ALIGN);
     page[..4].copy_from_slice(&FILE_MAGIC);
@@ -42,7 +42,7 @@ pub(crate) fn first_page(key: &Key) -> AlignedBytes {
     page
 }
 
-/// The key in the first page of a file.
+/// The key in the first or last page of a file.
 pub(crate) fn key_of(mut page: &[u8]) -> Option<Key> {
     let magic: [u8; 4] = number(&mut page)?;
     let crc = u32::from_be_bytes(number(&mut page)?);
@@ -305,7 +305,7 @@ mod tests {
         let bytes = block(&[40]);
         assert_eq!(head(&bytes, &[4; 16]), None);
         assert_eq!(parse(&bytes, &[4; 16]), None);
-        let page = first_page(&KEY);
+        let page = key_page(&KEY);
         assert_eq!((page.len(), key_of(&page)), (ALIGN, Some(KEY)));
         for at in 0..24 {
             let mut damaged = page.to_vec();

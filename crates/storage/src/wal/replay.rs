@@ -252,6 +252,27 @@ struct Applied {
     bytes_written: u64,
 }
 
+/// The key of a file, from its first page or from the copy at its end. A file without was never
+/// finished, or is rotten.
+fn key_of(file: &dyn File, len: u64, page: &mut [u8]) -> std::io::Result<Option<block::Key>> {
+    let mut is_blank = true;
+    for position in [0, len.saturating_sub(ALIGN as u64)] {
+        page.fill(0);
+        let read = file.read_full_at(page, position)?;
+        if let Some(key) = block::key_of(&page[..read]) {
+            if position > 0 {
+                tracing::warn!("a file of the write-ahead log has lost its first page");
+            }
+            return Ok(Some(key));
+        }
+        is_blank &= page.iter().all(|byte| *byte == 0);
+    }
+    if !is_blank {
+        tracing::error!("a file of the write-ahead log has lost its key, and all that is in it");
+    }
+    Ok(None)
+}
+
 /// Shows the entries of all whole blocks of a file, with the sequence and the position of their
 /// block; returns the last sequence. What lies behind the last block is older: the file was used
 /// before.
@@ -261,11 +282,7 @@ pub(crate) fn read_file(
 ) -> std::io::Result<u64> {
     let len = file.len()?;
     let mut start = vec![0; ALIGN];
-    let read = file.read_full_at(&mut start, 0)?;
-    let Some(key) = block::key_of(&start[..read]) else {
-        if start.iter().any(|byte| *byte != 0) {
-            tracing::error!("a file of the write-ahead log has lost its first page");
-        }
+    let Some(key) = key_of(file, len, &mut start)? else {
         return Ok(0);
     };
     let (mut position, mut last, mut damaged) = (ALIGN as u64, 0, None);

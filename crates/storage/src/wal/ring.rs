@@ -33,7 +33,8 @@ struct WalFile {
     file: Arc<dyn File>,
     path: PathBuf,
     key: Key,
-    len: u64,
+    /// Where blocks must end.
+    blocks_end: u64,
     state: State,
 }
 
@@ -138,7 +139,7 @@ impl Ring {
         let file = &self.files[at];
         match &file.state {
             State::Current { position, logs } => {
-                position + len <= file.len && logs.len() < self.logs_per_file_max
+                position + len <= file.blocks_end && logs.len() < self.logs_per_file_max
             }
             _ => false,
         }
@@ -196,12 +197,12 @@ impl Ring {
     }
 
     /// A file has been made.
-    pub(super) fn made(&mut self, file: Arc<dyn File>, path: PathBuf, key: Key, len: u64) {
+    pub(super) fn made(&mut self, file: Arc<dyn File>, path: PathBuf, key: Key, blocks_end: u64) {
         self.files.push(WalFile {
             file,
             path,
             key,
-            len,
+            blocks_end,
             state: State::Free,
         });
     }

@@ -122,23 +122,26 @@ impl Wal {
         }
         let mut file = self.disk.open(path, OpenMode::Truncate).map_err(io)?;
         let key = *uuid::Uuid::new_v4().as_bytes();
-        let first = block::first_page(&key);
-        match self.open_direct(path, &first).map_err(io)? {
+        let page = block::key_page(&key);
+        match self.open_direct(path, &page).map_err(io)? {
             Some(direct) => file = direct,
-            None => file.write_all_at(&first, 0).map_err(io)?,
+            None => file.write_all_at(&page, 0).map_err(io)?,
         }
-        let mut position = first.len() as u64;
-        while position < len {
-            let part = (len - position).min(PIECE_BYTES);
+        let blocks_end = len - block::ALIGN as u64;
+        let mut position = block::ALIGN as u64;
+        while position < blocks_end {
+            let part = (blocks_end - position).min(PIECE_BYTES);
             file.write_all_at(&ZEROS.0[..part as usize], position)
                 .map_err(io)?;
             position += part;
             file.sync_data().map_err(io)?;
         }
+        file.write_all_at(&page, blocks_end).map_err(io)?;
         // DURABILITY: what is committed to the file must be found after a crash.
         file.sync_data().map_err(io)?;
         self.disk.sync_dir(&self.dir).map_err(io)?;
-        self.ring.lock().made(file, path.to_path_buf(), key, len);
+        let mut ring = self.ring.lock();
+        ring.made(file, path.to_path_buf(), key, blocks_end);
         Ok(true)
     }
 
