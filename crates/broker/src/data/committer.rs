@@ -314,7 +314,8 @@ mod tests {
         partitions
             .iter()
             .for_each(|partition| wait_for(partition, 4));
-        assert!(dir.wal_counts().entries >= partitions.len() as u64);
+        // A few may have been flushed by themselves while another file was being made.
+        assert!(dir.wal_counts().entries > PARTITIONS_MAX as u64);
         flusher.close();
     }
 
