@@ -3,7 +3,9 @@
 import http.client
 import json
 import os
+import re
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -171,3 +173,28 @@ def test_a_bad_setting_is_refused_and_named(tmp_path):
         )
         assert done.returncode != 0
         assert setting.split("=")[0] in done.stdout and "num.partitions" in done.stdout, done.stdout
+
+
+def test_long_work_shows_its_progress_to_a_person_and_to_nobody_else(own_broker, topic):
+    create(own_broker, topic)
+    command = [find_binary(), "produce", topic, "--bootstrap-server", own_broker.bootstrap]
+    screen, terminal = os.openpty()
+    seen = bytearray()
+
+    def shows_count():
+        if select.select([screen], [], [], 0)[0]:
+            seen.extend(os.read(screen, 4096))
+        return re.search(rb"[1-9][0-9]* records, ", seen)
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=terminal) as watched:
+        try:
+            watched.stdin.write(b"record\n" * 100)
+            watched.stdin.flush()
+            wait_until(shows_count, 20, "a count of records on the terminal", 0.05)
+        finally:
+            watched.stdin.close()
+            assert watched.wait(20) == 0
+            os.close(terminal)
+            os.close(screen)
+    unwatched = subprocess.run(command, input=b"record\n" * 100, capture_output=True, timeout=20)
+    assert (unwatched.returncode, unwatched.stderr) == (0, b"")
