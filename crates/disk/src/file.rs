@@ -16,7 +16,11 @@ pub enum Allocation {
 
 /// Bytes of a file that are read as memory, for as long as this lives; the file may be closed
 /// or removed meanwhile, but not become shorter ([`File::map`] says why).
-pub trait Mapping: Deref<Target = [u8]> + Send + Sync + Debug {}
+pub trait Mapping: Deref<Target = [u8]> + Send + Sync + Debug {
+    /// Reads all of it from the disk now. What the medium cannot read is an error here, where
+    /// touching it would end the process.
+    fn read_in(&self) -> io::Result<()>;
+}
 
 /// An open file. All methods may be called from many threads at once.
 pub trait File: Send + Sync + Debug {
@@ -54,9 +58,10 @@ pub trait File: Send + Sync + Debug {
     ///
     /// The caller must not cut the file below `len` while the map lives: reading a mapped page
     /// that the file has no longer ends the process with SIGBUS, and so does a page that the
-    /// medium can no longer read. So only files whose length can only grow are mapped, in a
-    /// directory that is locked against other processes, and a file that has to become shorter
-    /// is replaced by a new one instead. Renaming or removing a file does its maps no harm.
+    /// medium can no longer read ([`Mapping::read_in`] finds those). So only files whose length
+    /// can only grow are mapped, in a directory that is locked against other processes, and a
+    /// file that has to become shorter is replaced by a new one instead. Renaming or removing a
+    /// file does its maps no harm.
     fn map(&self, len: usize) -> io::Result<Box<dyn Mapping>>;
 
     /// Whether the file has no byte.

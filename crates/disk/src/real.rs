@@ -38,7 +38,18 @@ pub struct DirLock {
 
 impl Lock for DirLock {}
 
-impl Mapping for RealMapping {}
+impl Mapping for RealMapping {
+    fn read_in(&self) -> io::Result<()> {
+        let Self::Mapped(map) = self else {
+            return Ok(());
+        };
+        match map.advise(memmap2::Advice::PopulateRead) {
+            // Linux before 5.14 cannot do this.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            read => read,
+        }
+    }
+}
 
 impl Deref for RealMapping {
     type Target = [u8];
@@ -267,6 +278,21 @@ mod tests {
         drop(file);
         RealDisk.remove(&path).unwrap();
         assert!(map.iter().all(|byte| *byte == 7));
+    }
+
+    #[test]
+    fn a_map_of_what_cannot_be_read_is_an_error_and_not_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = RealDisk
+            .open(&dir.path().join("a"), OpenMode::Create)
+            .unwrap();
+        file.map(0).unwrap().read_in().unwrap();
+        file.write_all_at(&[7; 10_000], 0).unwrap();
+        let map = file.map(10_000).unwrap();
+        map.read_in().unwrap();
+        // Touching the second page would be a SIGBUS now, as it is with a bad sector.
+        file.set_len(4096).unwrap();
+        assert!(map.read_in().is_err());
     }
 
     #[test]

@@ -154,6 +154,12 @@ impl MappedIndex {
         })
     }
 
+    /// Reads the file, which must be done once before anything in it is looked at: a bad sector
+    /// is then an index that has to be made anew.
+    pub(crate) fn read_in(&self) -> io::Result<()> {
+        self.map.read_in()
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.map
     }

@@ -207,6 +207,9 @@ impl Segment {
         let path = paths::segment_file(place.dir, self.base, suffix);
         let opened = place.handles.get(&mut slot.map, || {
             let index = MappedIndex::open(place.disk, &path, extent)?;
+            if !is_checked {
+                index.read_in()?;
+            }
             let is_sound = is_checked
                 || match kind {
                     IndexKind::Offset => index_file::is_offset_index(index.bytes(), size),

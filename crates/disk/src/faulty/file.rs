@@ -28,7 +28,15 @@ struct FaultyMapping {
     bytes: Vec<u8>,
 }
 
-impl Mapping for FaultyMapping {}
+impl Mapping for FaultyMapping {
+    fn read_in(&self) -> io::Result<()> {
+        let state = self.disk.0.lock();
+        match State::matches(state.failing_reads.as_ref(), &state, self.inode) {
+            true => Err(injected()),
+            false => Ok(()),
+        }
+    }
+}
 
 impl Deref for FaultyMapping {
     type Target = [u8];

@@ -179,3 +179,27 @@ fn a_time_index_that_names_the_wrong_batch_is_not_believed() {
     let found = log.find_by_timestamp(1050, log.log_end());
     assert_eq!(found.unwrap().unwrap().offset, Offset(50));
 }
+
+#[test]
+fn an_index_on_a_bad_sector_is_done_without() {
+    let disk = FaultyDisk::new();
+    let log = create(&open_dir(&disk), dense());
+    fill(&log, 600);
+    log.roll(at(2000)).unwrap();
+    fill(&log, 5);
+    log.close().unwrap();
+    log.log_dir().close_clean(&[]).unwrap();
+    drop(log);
+    let (log, _) = reopen(&disk, dense());
+    for bad in [".index", ".timeindex"] {
+        disk.fail_reads_of(Some(bad));
+        assert_eq!(first_of(&log, 300), Offset(300));
+        let found = log.find_by_timestamp(1400, log.log_end()).unwrap();
+        assert_eq!(found.map(|found| found.offset), Some(Offset(400)));
+    }
+    assert_eq!(
+        disk.live_maps(),
+        1,
+        "of the offset index, once it could be read"
+    );
+}
