@@ -144,6 +144,12 @@ impl FaultyDisk {
         self.0.lock().failing_syncs = path_contains.map(str::to_owned);
     }
 
+    /// Fails each write-back of a file whose path contains the text, until `None`. As on Linux
+    /// the next sync through the same handle hears nothing of it.
+    pub fn fail_write_backs_of(&self, path_contains: Option<&str>) {
+        self.0.lock().failing_write_backs = path_contains.map(str::to_owned);
+    }
+
     /// Fails each write to a file whose path contains the text, until `None`.
     pub fn fail_writes_of(&self, path_contains: Option<&str>) {
         self.0.lock().failing_writes = path_contains.map(str::to_owned);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags};
+use rustix::io::Errno;
 
 use crate::{Allocation, DirEntry, Disk, File, Lock, Mapping, Metadata, OpenMode};
 
@@ -95,9 +96,15 @@ impl File for RealFile {
         // SAFETY: the call takes numbers alone, and the descriptor is open as long as `self` is.
         #[expect(unsafe_code, reason = "no library wraps this call")]
         let result = unsafe { libc::sync_file_range(self.0.as_raw_fd(), from, len, flags) };
-        match result {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
+        if result == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+        match errno {
+            // Nothing was tried; the sync will do it all.
+            Some(Errno::NOSYS | Errno::PERM | Errno::OPNOTSUPP | Errno::SPIPE) => Ok(()),
+            _ => Err(error),
         }
     }
 

@@ -80,8 +80,6 @@ pub struct StorageOptions {
     pub wal_block_bytes_max: u64,
     /// Flushes a write-ahead log could have spared before one is made.
     pub wal_after_flushes: u32,
-    /// Idle time after which a producer is forgotten (`producer.id.expiration.ms`).
-    pub producer_id_expiration_ms: i64,
     /// Producers that one log remembers; beyond it the one idle longest is forgotten.
     pub producers_per_log_max: usize,
     /// Bytes of the active segment after which a flush writes its producers down, so that a
@@ -102,7 +100,6 @@ impl Default for StorageOptions {
             wal_entry_bytes_max: 64 << 10,
             wal_block_bytes_max: 1 << 20,
             wal_after_flushes: 64,
-            producer_id_expiration_ms: 24 * 3_600_000,
             producers_per_log_max: 100_000,
             snapshot_every_bytes: 64 << 20,
             flush_journal_bytes_max: 4 << 20,

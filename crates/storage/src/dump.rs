@@ -103,6 +103,10 @@ pub fn dump_file(disk: &dyn Disk, path: &Path, records: Records) -> io::Result<D
             _ => Err(invalid("this kind of file is not known")),
         };
     }
+    if is_metadata_snapshot(name) {
+        return DumpedSegment::open(disk, path, records)
+            .map(|segment| Dump::Segment(Box::new(segment)));
+    }
     if name == crate::flush_journal::FILE_NAME {
         let (known, _) = parse_flush_journal(&read(disk, path)?);
         let mut known: Vec<_> = known
@@ -136,6 +140,15 @@ pub fn dump_file(disk: &dyn Disk, path: &Path, records: Records) -> io::Result<D
         _ => Err("this kind of file is not known"),
     }
     .map_err(invalid)
+}
+
+/// Whether this is a snapshot of the metadata: batches under `<offset>-<epoch>.checkpoint`.
+fn is_metadata_snapshot(name: &str) -> bool {
+    let parts = name
+        .strip_suffix(".checkpoint")
+        .and_then(|name| name.split_once('-'));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    parts.is_some_and(|(offset, epoch)| is_number(offset) && is_number(epoch))
 }
 
 fn wal_entries(disk: &dyn Disk, path: &Path) -> io::Result<Vec<WalEntry>> {

@@ -44,6 +44,8 @@ impl PartitionLog {
 
     /// [`PartitionLog::flush`] without holding up the flushes of other logs for long.
     pub(crate) fn flush_gently(&self) -> Result<Offset, StorageError> {
+        // Whoever else flushes would sync the same descriptor, which tells of an error once.
+        let _flushing = self.flushing.lock();
         self.check_usable()?;
         let active = self.view.lock().segments.last().map(Arc::clone);
         let dir = self.path();
@@ -51,7 +53,7 @@ impl PartitionLog {
             && let Ok(file) = active.file(self.place(&dir))
             && let Err(source) = active.write_back(&*file)
         {
-            // The flush might not hear of it again.
+            // The flush would not hear of it again.
             let path = paths::segment_file(&dir, active.base, paths::LOG);
             let error = StorageError::io(&path, source);
             if !self.ends.is_deleted() {
@@ -59,7 +61,7 @@ impl PartitionLog {
             }
             return Err(error);
         }
-        self.flush()
+        self.flush_alone()
     }
 
     /// [`PartitionLog::flush`] for whoever holds `flushing`.

@@ -314,10 +314,9 @@ impl PartitionLog {
         self.writer.lock().producers.first_unstable_offset()
     }
 
-    /// Forgets producers that have been idle too long.
-    pub fn expire_producers(&self, now: Now) {
+    /// Forgets producers that have been idle for longer (`producer.id.expiration.ms`).
+    pub fn expire_producers(&self, now: Now, expiration_ms: i64) {
         let wall_ms = self.dir.clock.wall_ms(now);
-        let expiration_ms = self.dir.options.producer_id_expiration_ms;
         self.writer.lock().producers.expire(wall_ms, expiration_ms);
     }
 

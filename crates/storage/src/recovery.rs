@@ -127,6 +127,11 @@ impl Opening<'_> {
             flushed_end,
             may_cut,
         )?;
+        let missing = log_start.map(|start| (start, first_base.min(walked.end)));
+        // The start of a log is written down before anything in front of it is removed.
+        if let Some(missing) = missing.filter(|(from, until)| from < until) {
+            walked.damaged.insert(0, missing);
+        }
         self.take_over(&mut walked);
         let log_end = walked.end;
         let log_start = log_start.unwrap_or(first_base).max(first_base).min(log_end);

@@ -124,7 +124,7 @@ impl File for FaultyFile {
         // What is unsynced may be on the medium anyway, so there is nothing to do but to fail.
         let mut state = self.disk.0.lock();
         state.alive()?;
-        if State::matches(state.failing_syncs.as_ref(), &state, self.inode) {
+        if State::matches(state.failing_write_backs.as_ref(), &state, self.inode) {
             state.file(self.inode)?.dirty.clear();
             return Err(injected());
         }

@@ -44,6 +44,7 @@ pub(super) struct State {
     pub(super) dead: bool,
     pub(super) ignore_syncs: bool,
     pub(super) failing_syncs: Option<String>,
+    pub(super) failing_write_backs: Option<String>,
     pub(super) failing_writes: Option<String>,
     pub(super) failing_entries: Option<String>,
     pub(super) failing_reads: Option<String>,

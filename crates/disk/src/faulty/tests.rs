@@ -223,9 +223,8 @@ fn a_write_back_that_fails_leaves_nothing_for_the_next_sync_to_find() {
     let disk = FaultyDisk::new();
     let file = written(&disk, "/a", b"data");
     disk.sync_dir(path("/")).unwrap();
-    disk.fail_syncs_of(Some("/a"));
+    disk.fail_write_backs_of(Some("/a"));
     assert!(file.write_back(0, 4).is_err());
-    disk.fail_syncs_of(None);
     file.sync_data().unwrap();
     let left = disk.crash(CrashImage::Synced).bytes(path("/a")).unwrap();
     assert_ne!(left, b"data");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use highwater_disk::{CrashImage, FaultyDisk};
 use highwater_types::{Offset, TopicId};
@@ -199,27 +200,78 @@ fn a_failed_sync_of_it_is_final_for_the_directory() {
     assert_eq!(commit(&logs), [Commit::Declined, Commit::Declined]);
 }
 
+/// Commits records until a file of the write-ahead log cannot be freed, because writing the
+/// segment back fails; returns how many were acknowledged.
+fn fail_to_drain(disk: &FaultyDisk, dir: &Arc<LogDir>, log: &Arc<PartitionLog>) -> usize {
+    disk.fail_write_backs_of(Some("t-0"));
+    for committed in 1.. {
+        append(log, &[&format!("value {committed}")], 2);
+        assert_eq!(dir.commit(&[log]), [Commit::Done(log.log_end())]);
+        if dir.wants_wal_upkeep() && dir.keep_up_wal().is_err() {
+            return committed + 1;
+        }
+    }
+    unreachable!("there are fewer files than numbers")
+}
+
 #[test]
 fn a_failed_write_back_of_a_log_that_keeps_a_file_is_final_and_loses_nothing() {
     let (disk, dir, log) = one(&LogConfig::default());
-    let mut committed = 1;
-    loop {
-        append(&log, &[&format!("value {committed}")], 2);
-        assert_eq!(dir.commit(&[&log]), [Commit::Done(log.log_end())]);
-        committed += 1;
-        disk.fail_syncs_of(Some("t-0"));
-        if dir.wants_wal_upkeep() && dir.keep_up_wal().is_err() {
-            break;
-        }
-    }
-    disk.fail_syncs_of(None);
+    let committed = fail_to_drain(&disk, &dir, &log);
+    // A sync would succeed now, and not a byte of what it vouches for would be on the disk.
     assert!(dir.is_offline());
     assert!(log.flush().is_err());
+    assert!(log.flushed_end() < log.log_end());
     drop((log, dir));
     for image in [CrashImage::Synced, CrashImage::All] {
         let left = values(&open_dir(&disk.crash(image)), "t-0").len();
         assert!(left >= committed, "{left} of {committed} are left");
     }
+}
+
+#[test]
+fn a_flush_beside_a_failing_write_back_vouches_for_nothing() {
+    let mut failed = 0;
+    for _ in 0..20 {
+        let (disk, dir, log) = one(&LogConfig::default());
+        let is_over = AtomicBool::new(false);
+        let acknowledged = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Acquire) && log.flush().is_ok() {
+                    std::thread::yield_now();
+                }
+            });
+            let acknowledged = commit_beside(&disk, &dir, &log);
+            is_over.store(true, Ordering::Release);
+            acknowledged
+        });
+        failed += usize::from(dir.is_offline());
+        let vouched = acknowledged.max(log.flushed_end());
+        drop((log, dir));
+        let left = values(&open_dir(&disk.crash(CrashImage::Synced)), "t-0").len();
+        assert!(left as i64 >= vouched.0, "{left} of {vouched} are left");
+    }
+    assert!(failed > 0, "no write-back failed");
+}
+
+/// Commits until a write-back fails, while somebody else flushes; returns what was committed.
+fn commit_beside(disk: &FaultyDisk, dir: &Arc<LogDir>, log: &Arc<PartitionLog>) -> Offset {
+    disk.fail_write_backs_of(Some("t-0"));
+    let mut committed = Offset(1);
+    for time in 2..2000 {
+        if append_bytes(log, &plain(&["value"], time)).is_err() {
+            break;
+        }
+        match dir.commit(&[log])[..] {
+            [Commit::Done(end)] => committed = end,
+            [Commit::Failed] => break,
+            _ => {}
+        }
+        if dir.wants_wal_upkeep() && dir.keep_up_wal().is_err() {
+            break;
+        }
+    }
+    committed
 }
 
 #[test]

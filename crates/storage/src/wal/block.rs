@@ -1,13 +1,13 @@
 //! The form of the write-ahead log: blocks of entries.
 //!
 //! A file begins with a page that names it: magic `HWWF`, CRC-32C of the key (4), and the key,
-//! 16 random bytes; its last page is a copy. In between a block begins at a multiple of 4,096 bytes, so that writing
-//! one never touches the sectors of another. Every block repeats the key, which no client ever
-//! sees: so what clients have put into records is never taken for a block.
+//! 16 random bytes; its last page is a copy. In between a block begins at a multiple of 4,096
+//! bytes, so that writing one never touches the sectors of another. Every block repeats the key,
+//! which no client ever sees: so what clients have put into records is never taken for a block.
 //!
 //! All integers are big endian. A block is: magic `HWWB`, CRC-32C of everything behind it (4),
-//! length in bytes without padding (4), number of entries (4), sequence (8), key (16). An entry is: topic
-//! id (16), partition (4), base offset of the segment (8), position in the segment file (8), the
+//! length in bytes without padding (4), number of entries (4), sequence (8), key (16). An entry
+//! is: topic id (16), partition (4), base offset of the segment (8), position in the segment file (8), the
 //! offset behind its last record (8), length of the bytes (4), length of the name (2), topic
 //! name, and the bytes as they stand in the segment file.
 

@@ -255,17 +255,24 @@ struct Applied {
 /// The key of a file, from its first page or from the copy at its end. A file without was never
 /// finished, or is rotten.
 fn key_of(file: &dyn File, len: u64, page: &mut [u8]) -> std::io::Result<Option<block::Key>> {
-    let mut is_blank = true;
+    let (mut is_blank, mut unreadable) = (true, None);
     for position in [0, len.saturating_sub(ALIGN as u64)] {
         page.fill(0);
-        let read = file.read_full_at(page, position)?;
-        if let Some(key) = block::key_of(&page[..read]) {
-            if position > 0 {
-                tracing::warn!("a file of the write-ahead log has lost its first page");
+        match file.read_full_at(page, position) {
+            Ok(read) => {
+                if let Some(key) = block::key_of(&page[..read]) {
+                    if position > 0 {
+                        tracing::warn!("a file of the write-ahead log has lost its first page");
+                    }
+                    return Ok(Some(key));
+                }
             }
-            return Ok(Some(key));
+            Err(error) => unreadable = Some(error),
         }
         is_blank &= page.iter().all(|byte| *byte == 0);
+    }
+    if let Some(error) = unreadable {
+        return Err(error);
     }
     if !is_blank {
         tracing::error!("a file of the write-ahead log has lost its key, and all that is in it");

@@ -91,6 +91,14 @@ fn flush_all(logs: &[Weak<PartitionLog>]) -> Result<(), StorageError> {
     Ok(())
 }
 
+/// Whether a file system says that it cannot write around the page cache.
+fn refuses_direct(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
+}
+
 impl Wal {
     /// Makes a file, written with zeros and on disk; `false` if the disk is too small or too
     /// full for it.
@@ -117,52 +125,48 @@ impl Wal {
         let len = self.options.wal_file_bytes.min(share);
         let len = len - len % block::ALIGN as u64;
         let free = self.disk.free_bytes(&self.dir).map_err(io)?;
-        if len < FILE_BYTES_MIN.min(self.options.wal_file_bytes) || free / ROOM_FACTOR < len {
+        let len_min = FILE_BYTES_MIN.min(self.options.wal_file_bytes);
+        if len < len_min.max(3 * block::ALIGN as u64) || free / ROOM_FACTOR < len {
             return Ok(false);
         }
-        let mut file = self.disk.open(path, OpenMode::Truncate).map_err(io)?;
+        // DURABILITY: what is committed to the file must be found after a crash.
         let key = *uuid::Uuid::new_v4().as_bytes();
-        let page = block::key_page(&key);
-        match self.open_direct(path, &page).map_err(io)? {
-            Some(direct) => file = direct,
-            None => file.write_all_at(&page, 0).map_err(io)?,
-        }
+        drop(self.disk.open(path, OpenMode::Truncate).map_err(io)?);
+        // What is written here is read after a crash at most, and a flush costs less where it
+        // need not look for dirty pages first.
+        let file = match self.fill(path, OpenMode::Direct, &key, len) {
+            Err(error) if refuses_direct(&error) => self.fill(path, OpenMode::ReadWrite, &key, len),
+            filled => filled,
+        };
+        let file = file.map_err(io)?;
+        self.disk.sync_dir(&self.dir).map_err(io)?;
+        let mut ring = self.ring.lock();
+        ring.made(file, path.to_path_buf(), key, len - block::ALIGN as u64);
+        Ok(true)
+    }
+
+    /// Writes zeros between two pages that say whose file it is, and puts them on disk.
+    fn fill(
+        &self,
+        path: &Path,
+        mode: OpenMode,
+        key: &block::Key,
+        len: u64,
+    ) -> io::Result<Arc<dyn File>> {
+        let file = self.disk.open(path, mode)?;
+        let page = block::key_page(key);
+        file.write_all_at(&page, 0)?;
         let blocks_end = len - block::ALIGN as u64;
         let mut position = block::ALIGN as u64;
         while position < blocks_end {
             let part = (blocks_end - position).min(PIECE_BYTES);
-            file.write_all_at(&ZEROS.0[..part as usize], position)
-                .map_err(io)?;
+            file.write_all_at(&ZEROS.0[..part as usize], position)?;
             position += part;
-            file.sync_data().map_err(io)?;
+            file.sync_data()?;
         }
-        file.write_all_at(&page, blocks_end).map_err(io)?;
-        // DURABILITY: what is committed to the file must be found after a crash.
-        file.sync_data().map_err(io)?;
-        self.disk.sync_dir(&self.dir).map_err(io)?;
-        let mut ring = self.ring.lock();
-        ring.made(file, path.to_path_buf(), key, blocks_end);
-        Ok(true)
-    }
-
-    /// Opens a file for writes around the page cache and writes its first page, if the file
-    /// system lets. What is written here is read after a crash at most, and a flush costs less
-    /// where it need not look for dirty pages first.
-    fn open_direct(&self, path: &Path, first: &[u8]) -> io::Result<Option<Arc<dyn File>>> {
-        let opened = self.disk.open(path, OpenMode::Direct);
-        let written = opened.and_then(|file| file.write_all_at(first, 0).map(|()| file));
-        match written {
-            Ok(file) => Ok(Some(file)),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-                ) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        file.write_all_at(&page, blocks_end)?;
+        file.sync_data()?;
+        Ok(file)
     }
 
     /// Removes the files, once every log is flushed and closed.
