@@ -3,6 +3,7 @@
 //! The endpoint has its own port and knows the broker only through [`BrokerView`]; it changes
 //! nothing.
 
+mod bounded;
 mod exposition;
 mod families;
 mod process;
@@ -19,6 +20,8 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use highwater_broker::BrokerView;
 use tokio::net::TcpListener;
+
+use bounded::Bounded;
 
 /// The endpoint could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +61,7 @@ impl HttpEndpoint {
             .route("/health/ready", get(ready))
             .route("/metrics", get(scrape))
             .with_state(view);
-        if let Err(error) = axum::serve(self.0, router).await {
+        if let Err(error) = axum::serve(Bounded::new(self.0), router).await {
             tracing::error!(%error, "the HTTP endpoint ended");
         }
     }
