@@ -176,8 +176,11 @@ fn clean_step(broker: &Arc<Broker>, due: &mut Due, stop: &Stop) {
     }
     let expiry_every = config.producer_state.expiration_check_interval_ms;
     if is_due(&mut due.expiry_ms, now_ms, expiry_every) {
+        let expiration_ms = config.producer_state.expiration_ms;
+        let expiration_ms = i64::try_from(expiration_ms).unwrap_or(i64::MAX);
         each(broker, stop, |partition| {
-            partition.log.expire_producers(broker.clock.now());
+            let now = broker.clock.now();
+            partition.log.expire_producers(now, expiration_ms);
         });
     }
 }

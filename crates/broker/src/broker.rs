@@ -292,11 +292,19 @@ impl Broker {
     /// The typed configuration of a topic.
     pub(crate) fn topic_config(&self, image: &MetadataImage, name: &TopicName) -> Arc<TopicConfig> {
         let overrides = overrides_of(image, &ConfigResource::topic(name.as_str()));
-        let node = self.node.load();
-        let config = node.topic(&overrides).unwrap_or_else(|error| {
-            tracing::error!(topic = %name, %error, "a stored configuration is not valid");
-            self.config().topic_defaults.clone()
-        });
+        let (config, errors) = match self.node.load().stored_topic(&overrides) {
+            Ok(stored) => stored,
+            // The defaults of the broker are checked before they are taken over.
+            Err(error) => {
+                let (config, mut errors) =
+                    self.config().topic_defaults.clone().with_stored(&overrides);
+                errors.push(error);
+                (config, errors)
+            }
+        };
+        for error in errors {
+            tracing::error!(topic = %name, %error, "a part of a stored configuration is not valid");
+        }
         Arc::new(internal_rules(name, config))
     }
 

@@ -12,10 +12,21 @@ pub(crate) fn check_together(config: &BrokerConfig, reader: &mut Reader<'_>) {
     check_requests(config, reader);
     check_cleaner(config, reader);
     check_groups(config, reader);
+    check_authorizer(reader);
 }
 
 fn refuse(reader: &mut Reader<'_>, key: &str, text: String) {
     reader.refuse(Some(key), ConfigError::Conflict(text));
+}
+
+/// A broker that was protected must not come up open to all.
+fn check_authorizer(reader: &mut Reader<'_>) {
+    const KEY: &str = "authorizer.class.name";
+    if !reader.text(KEY).is_empty() {
+        let text = "authorizer.class.name is set, but there is no access control yet: whoever \
+                    reaches a listener may do everything. Remove it to run without";
+        refuse(reader, KEY, text.to_owned());
+    }
 }
 
 fn check_node(config: &BrokerConfig, reader: &mut Reader<'_>) {

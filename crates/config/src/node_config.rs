@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::broker_config::BrokerConfig;
-use crate::definition::{KeyDef, KeyKind};
+use crate::definition::{Effect, KeyDef, KeyKind};
 use crate::error::{ConfigError, ConfigErrors};
 use crate::keys;
 use crate::origin::Origin;
@@ -163,6 +163,14 @@ impl NodeConfig {
         TopicConfig::defaults(self)?.with_overrides(overrides)
     }
 
+    /// The configuration of a topic that exists, and what of its overrides is not valid.
+    pub fn stored_topic(
+        &self,
+        overrides: &Overrides,
+    ) -> Result<(TopicConfig, Vec<ConfigError>), ConfigError> {
+        Ok(TopicConfig::defaults(self)?.with_stored(overrides))
+    }
+
     /// The effective configuration, by name; `only_set` leaves out what nobody set.
     pub fn rows(&self, only_set: bool) -> Vec<EffectiveRow> {
         let mut names: Vec<&str> = keys::of_kind(KeyKind::Broker)
@@ -178,6 +186,20 @@ impl NodeConfig {
             .into_iter()
             .filter(|name| !only_set || self.is_set(name));
         shown.map(|name| self.row(name)).collect()
+    }
+
+    /// The keys that somebody has set to other than their defaults and that have no effect.
+    pub fn idle_settings(&self) -> Vec<&str> {
+        let names = self.static_values.keys().map(String::as_str);
+        names.filter(|name| self.is_idle(name)).collect()
+    }
+
+    fn is_idle(&self, name: &str) -> bool {
+        let found = keys::resolve_broker(name);
+        let Ok(keys::BrokerName::Key(def) | keys::BrokerName::OfListener(def)) = found else {
+            return false;
+        };
+        def.effect == Effect::Accepted && self.get(name) != def.default
     }
 
     fn row(&self, name: &str) -> EffectiveRow {

@@ -146,8 +146,36 @@ impl TopicConfig {
         if let Some(bytes) = overrides.get("internal.segment.bytes") {
             self.segment_bytes = number("internal.segment.bytes", bytes)?;
         }
+        if overrides
+            .get("remote.storage.enable")
+            .is_some_and(|value| value.trim() == "true")
+        {
+            let text = "remote.storage.enable cannot be true: there is no tiered storage";
+            return Err(ConfigError::Conflict(text.to_owned()));
+        }
         self.check_together()?;
         Ok(self)
+    }
+
+    /// These values with what can be read of the overrides of a topic, and what cannot. What is
+    /// stored has been valid once, and a value that no longer is, or that no longer goes with
+    /// those of the broker, must not take the others with it: without its own retention a topic
+    /// would lose its records.
+    pub fn with_stored(mut self, overrides: &Overrides) -> (Self, Vec<ConfigError>) {
+        let mut errors = Vec::new();
+        for (name, value) in overrides {
+            if let Err(error) = self.apply(name, value) {
+                errors.push(error);
+            }
+        }
+        if let Some(bytes) = overrides.get("internal.segment.bytes") {
+            match number("internal.segment.bytes", bytes) {
+                Ok(bytes) => self.segment_bytes = bytes,
+                Err(error) => errors.push(error),
+            }
+        }
+        errors.extend(self.check_together().err());
+        (self, errors)
     }
 
     fn check_together(&self) -> Result<(), ConfigError> {

@@ -151,7 +151,8 @@ pub(crate) fn append_produced(job: AppendJob<'_>) -> Result<AppendDone, AppendFa
     let stamped = rules.timestamp_type == TimestampType::LogAppendTime;
     Ok(AppendDone {
         base_offset: appended.base_offset,
-        log_append_time_ms: if stamped { header.max_timestamp_ms } else { -1 },
+        // That of the first time, if it is a duplicate.
+        log_append_time_ms: if stamped { appended.append_time_ms } else { -1 },
         log_start: partition.log.log_start(),
         needed: appended.last_offset.next(),
         partition,

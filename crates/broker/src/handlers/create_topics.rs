@@ -83,7 +83,9 @@ fn result(
     outcome: Result<CreatedTopic, CreateTopicError>,
     mode: Mode,
 ) -> CreatableTopicResult {
-    let response = CreatableTopicResult::default().with_name(topic.name.clone());
+    let response = CreatableTopicResult::default()
+        .with_name(topic.name.clone())
+        .with_error_message(None);
     let created = match outcome {
         Ok(created) => created,
         Err(error) => {

@@ -127,6 +127,7 @@ pub(crate) fn create_partitions(error: &CreatePartitionsError) -> ErrorCode {
         CreatePartitionsError::UnknownTopic(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         CreatePartitionsError::DuplicateInRequest(_) => ErrorCode::INVALID_REQUEST,
         CreatePartitionsError::AlreadySo(_)
+        | CreatePartitionsError::Internal(_)
         | CreatePartitionsError::NotAnIncrease { .. }
         | CreatePartitionsError::TooManyPartitions(_) => ErrorCode::INVALID_PARTITIONS,
         CreatePartitionsError::ClusterFull { .. } => ErrorCode::POLICY_VIOLATION,

@@ -1,5 +1,8 @@
 //! ListOffsets: the ends of a log, and offsets by timestamp.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use highwater_net::Reply;
 use highwater_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
@@ -10,7 +13,7 @@ use highwater_replication::ReadFrom;
 use highwater_types::{LeaderEpoch, Offset};
 
 use crate::broker::Broker;
-use crate::data::{Partition, PartitionError};
+use crate::data::{AckWait, AllAcked, Partition, PartitionError};
 use crate::handlers::errors::error_code;
 use crate::hosting::{Named, in_topic};
 use crate::service::Call;
@@ -26,6 +29,9 @@ const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 /// The first offset that is not in tiered storage yet (KIP-1023), which there is none without.
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
+
+/// How long an answer may wait for the disk.
+const LATEST_WAIT_MAX: Duration = Duration::from_secs(1);
 
 struct Found {
     offset: i64,
@@ -46,7 +52,37 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     if aside {
         return Ok(call.blocking(move |broker, _| answer(broker, &request, version)));
     }
-    Ok(call.reply(&answer(call.broker, &request, version)))
+    let wait = wait_for_latest(call.broker, &request);
+    if wait.is_done() {
+        return Ok(call.reply(&answer(call.broker, &request, version)));
+    }
+    let (broker, responder) = (Arc::clone(call.broker), call.responder);
+    Ok(Reply::Later(Box::pin(async move {
+        // Whether or not it has come so far: the answer is what is true then.
+        let _ = tokio::time::timeout(LATEST_WAIT_MAX, AllAcked(&wait)).await;
+        responder.response(&answer(&broker, &request, version))
+    })))
+}
+
+/// Waits until everything is on disk that the logs hold now whose latest offset is asked for. Who
+/// has just been told that a record was appended, without waiting for the disk (acks=1), would
+/// otherwise be shown an end in front of it.
+fn wait_for_latest(broker: &Broker, request: &ListOffsetsRequest) -> Arc<AckWait> {
+    let wait = AckWait::new();
+    for topic in &request.topics {
+        let found = broker.hosted_topic(Named::Name(topic.name.as_str()));
+        let asked = topic.partitions.iter();
+        for asked in asked.filter(|asked| asked.timestamp == LATEST) {
+            if let Ok(partition) = in_topic(broker, &found, asked.partition_index) {
+                let end = partition.log.log_end();
+                if partition.high_watermark() < end {
+                    partition.wait_for_ack(end, 0, &wait);
+                }
+            }
+        }
+    }
+    wait.done();
+    wait
 }
 
 fn answer(broker: &Broker, request: &ListOffsetsRequest, version: i16) -> ListOffsetsResponse {

@@ -66,6 +66,13 @@ fn wanted(request: &MetadataRequest, version: i16) -> Wanted {
     Wanted::Some(named.collect())
 }
 
+/// Whether asking about a topic of this name may make it. Those of coordinators that are not served
+/// would come to be as ordinary topics.
+fn may_be_made(name: &str) -> bool {
+    let is_of_others = matches!(name, "__transaction_state" | "__share_group_state");
+    TopicName::new(name).is_ok() && !is_of_others
+}
+
 /// The topics that do not exist and could, each once.
 fn missing_topics(broker: &Broker, wanted: &Wanted) -> BTreeSet<StrBytes> {
     let Wanted::Some(named) = wanted else {
@@ -73,9 +80,7 @@ fn missing_topics(broker: &Broker, wanted: &Wanted) -> BTreeSet<StrBytes> {
     };
     let image = broker.metadata.image();
     let names = named.iter().filter_map(|named| match named {
-        Named::Name(name) if TopicName::new(name).is_ok() && image.topic(name).is_none() => {
-            Some(name.clone())
-        }
+        Named::Name(name) if may_be_made(name) && image.topic(name).is_none() => Some(name.clone()),
         _ => None,
     });
     names.collect()

@@ -40,6 +40,11 @@ struct Answer {
     failed: bool,
 }
 
+/// How long a request may wait for the disk of this broker, whatever it says. The time it brings is
+/// for the followers; where the leader is alone Kafka never lets it pass, and a producer that is
+/// told so writes the same records again.
+const FLUSH_TIME: Duration = Duration::from_secs(5);
+
 /// Handles the request.
 pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let request: ProduceRequest = call.decode()?;
@@ -50,6 +55,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
         _ => None,
     };
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let timeout = timeout.max(FLUSH_TIME);
     let answer = append_all(call, &request, acks);
     drop(request);
     call.reservation = None;

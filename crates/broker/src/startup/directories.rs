@@ -53,8 +53,6 @@ pub(super) fn open_log_dirs(
     cluster_id: &str,
 ) -> Result<Vec<Arc<LogDir>>, StartError> {
     let options = Arc::new(StorageOptions {
-        producer_id_expiration_ms: i64::try_from(config.producer_state.expiration_ms)
-            .unwrap_or(i64::MAX),
         open_files_max: open_files::share_of_logs() / config.log_dirs.len().max(1),
         ..StorageOptions::default()
     });

@@ -14,6 +14,25 @@ pub(super) fn describe(listener: &BoundListener) -> String {
     format!("{}://{}", listener.name(), address.unwrap_or_default())
 }
 
+/// Whether no client could connect to this address, although a socket may be bound to it.
+fn is_wildcard(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.is_empty()
+        || host
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_unspecified())
+}
+
+/// The name by which other machines may know this one.
+fn machine_name() -> String {
+    let name = rustix::system::uname();
+    let name = name.nodename().to_string_lossy();
+    match name.as_ref() {
+        "" | "(none)" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
 /// What clients are told: the advertised listener of each name, with the real port where the
 /// system chose one.
 pub(super) fn endpoints(config: &BrokerConfig, bound: &[BoundListener]) -> Vec<Listener> {
@@ -25,10 +44,10 @@ pub(super) fn endpoints(config: &BrokerConfig, bound: &[BoundListener]) -> Vec<L
                 .local_addr()
                 .ok()
                 .map_or(advertised.port, |addr| addr.port());
-            let host = if advertised.host.is_empty() {
-                "localhost"
-            } else {
-                &advertised.host
+            let machine = machine_name();
+            let host = match is_wildcard(&advertised.host) {
+                true => machine.as_str(),
+                false => &advertised.host,
             };
             Some(Listener {
                 name: listener.name().into(),

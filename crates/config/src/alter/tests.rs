@@ -106,12 +106,12 @@ fn a_running_broker_takes_only_dynamic_keys() {
             ThisBroker,
             "Cannot update these configs dynamically: [node.id]",
         ),
-        ("listeners", "PLAINTEXT://h:1", ThisBroker, ""),
+        // Sockets are opened at the start.
         (
             "listeners",
             "PLAINTEXT://h:1",
-            Cluster,
-            "at default cluster level: [listeners]",
+            ThisBroker,
+            "Cannot update these configs dynamically: [listeners]",
         ),
         ("listener.name.x.max.connections", "5", ThisBroker, ""),
         (

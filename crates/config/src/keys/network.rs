@@ -46,7 +46,6 @@ pub(super) const KEYS: &[KeyDef] = &[
             "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,\
              SASL_PLAINTEXT:SASL_PLAINTEXT",
         )
-        .per_broker()
         .low()
         .effective()
         .doc(
@@ -55,7 +54,6 @@ pub(super) const KEYS: &[KeyDef] = &[
         ),
     broker("listeners", List)
         .default("PLAINTEXT://127.0.0.1:9092")
-        .per_broker()
         .high()
         .effective()
         .doc(

@@ -72,9 +72,7 @@ fn other_value(name: &str) -> &'static str {
         "min.cleanable.dirty.ratio" => "0.25",
         "preallocate" | "unclean.leader.election.enable" => "true",
         "compression.gzip.level" | "compression.lz4.level" | "compression.zstd.level" => "2",
-        "remote.storage.enable" | "remote.log.copy.disable" | "remote.log.delete.on.disable" => {
-            "true"
-        }
+        "remote.log.copy.disable" | "remote.log.delete.on.disable" => "true",
         "follower.replication.throttled.replicas" | "leader.replication.throttled.replicas" => "*",
         _ => "7654321",
     }
@@ -84,8 +82,10 @@ fn other_value(name: &str) -> &'static str {
 fn a_key_is_effective_exactly_if_it_changes_a_field() {
     // Typed ahead of its use: one node has nobody else to elect.
     const AHEAD: &str = "unclean.leader.election.enable";
+    // There is nothing that it could be set to.
+    const FIXED: &str = "remote.storage.enable";
     let defaults = topic(&[]).unwrap();
-    for def in keys::of_kind(KeyKind::Topic).filter(|def| def.name != AHEAD) {
+    for def in keys::of_kind(KeyKind::Topic).filter(|def| ![AHEAD, FIXED].contains(&def.name)) {
         let mut set = vec![(def.name, other_value(def.name))];
         if def.name == "min.compaction.lag.ms" {
             set.push(("max.compaction.lag.ms", "9223372036854775807"));
@@ -201,4 +201,29 @@ fn lags_of_compaction_must_fit_together() {
         error.unwrap_err().to_string(),
         "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"
     );
+}
+
+#[test]
+fn what_is_stored_counts_although_it_no_longer_goes_with_the_values_of_the_broker() {
+    let stored = overrides(&[
+        ("cleanup.policy", "compact"),
+        ("min.compaction.lag.ms", "86400000"),
+        ("retention.ms", "-1"),
+        ("segment.bytes", "no number"),
+    ]);
+    let cluster = overrides(&[("log.cleaner.max.compaction.lag.ms", "3600000")]);
+    let node = Layers::new().finish().unwrap();
+    let node = node.with_overrides(cluster, Overrides::new());
+    assert!(node.topic(&stored).is_err());
+    let (config, errors) = node.stored_topic(&stored).unwrap();
+    assert!(config.cleanup_policy.compact && !config.cleanup_policy.delete);
+    assert_eq!((config.retention_ms, config.segment_bytes), (None, 1 << 30));
+    assert_eq!(errors.len(), 2, "{errors:?}");
+}
+
+#[test]
+fn nobody_may_believe_that_records_go_to_tiered_storage() {
+    assert!(topic(&[("remote.storage.enable", "false")]).is_ok());
+    let refused = topic(&[("remote.storage.enable", "true")]).unwrap_err();
+    assert!(refused.to_string().contains("tiered"), "{refused}");
 }

@@ -28,6 +28,9 @@ pub enum CreatePartitionsError {
     /// The request has it more than once.
     #[error("Topic {0:?} is in the request more than once.")]
     DuplicateInRequest(String),
+    /// Which partition a group is in follows from their number.
+    #[error("The number of partitions of the internal topic {0} cannot be changed.")]
+    Internal(String),
     /// It has that many.
     #[error("Topic already has {0} partition(s).")]
     AlreadySo(usize),
@@ -118,6 +121,9 @@ impl Controller<'_> {
     ) -> Result<Vec<PartitionImage>, CreatePartitionsError> {
         let present = topic.partition_count();
         let wanted = usize::try_from(increase.count).unwrap_or(0);
+        if topic.name.is_internal() {
+            return Err(CreatePartitionsError::Internal(increase.topic.clone()));
+        }
         if wanted == present {
             return Err(CreatePartitionsError::AlreadySo(present));
         }

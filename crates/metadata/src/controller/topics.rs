@@ -352,22 +352,27 @@ impl Controller<'_> {
         &self,
         topics: &[TopicRef],
     ) -> Decision<Vec<Result<DeletedTopic, DeleteTopicError>>> {
-        let mut seen = HashSet::new();
+        let find = |wanted: &TopicRef| match wanted {
+            TopicRef::Name(name) => self
+                .image
+                .topic(name)
+                .ok_or_else(|| DeleteTopicError::UnknownName(name.clone())),
+            TopicRef::Id(id) => self
+                .image
+                .topic_by_id(*id)
+                .ok_or(DeleteTopicError::UnknownId(*id)),
+        };
+        let mut occurrences: HashMap<TopicId, usize> = HashMap::new();
+        for topic in topics.iter().filter_map(|wanted| find(wanted).ok()) {
+            *occurrences.entry(topic.id).or_default() += 1;
+        }
         let mut records = Vec::new();
         let response = topics
             .iter()
             .map(|wanted| {
-                let topic = match wanted {
-                    TopicRef::Name(name) => self
-                        .image
-                        .topic(name)
-                        .ok_or_else(|| DeleteTopicError::UnknownName(name.clone()))?,
-                    TopicRef::Id(id) => self
-                        .image
-                        .topic_by_id(*id)
-                        .ok_or(DeleteTopicError::UnknownId(*id))?,
-                };
-                if !seen.insert(topic.id) {
+                let topic = find(wanted)?;
+                // Nobody knows what is meant, so none of them is deleted.
+                if occurrences.get(&topic.id).is_some_and(|times| *times > 1) {
                     return Err(DeleteTopicError::DuplicateInRequest);
                 }
                 records.push(MetadataRecord::RemoveTopic(topic.id));

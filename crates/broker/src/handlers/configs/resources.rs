@@ -40,7 +40,9 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     for kind in kinds {
         let names: Vec<String> = match kind {
             TOPIC => image.topics().map(|topic| topic.name.to_string()).collect(),
-            BROKER | BROKER_LOGGER => image.brokers().map(|b| b.id.to_string()).collect(),
+            // Levels of loggers cannot be changed while the broker runs, so there are none.
+            BROKER_LOGGER => Vec::new(),
+            BROKER => image.brokers().map(|b| b.id.to_string()).collect(),
             GROUP => configured(ConfigResourceType::Group),
             _ => configured(ConfigResourceType::ClientMetrics),
         };

@@ -202,30 +202,38 @@ fn an_id_is_never_used_twice() {
 #[test]
 fn topics_are_deleted_by_name_or_id_once() {
     let mut world = World::with_brokers(&[1]);
-    world.create(&[new_topic("a", 1, 1), new_topic("b", 2, 1)], Mode::Apply);
+    let made = [
+        new_topic("a", 1, 1),
+        new_topic("b", 2, 1),
+        new_topic("d", 1, 1),
+    ];
+    world.create(&made, Mode::Apply);
     let b = world.image.topic_id("b").unwrap();
     let topics = [
         TopicRef::Name("a".to_owned()),
         TopicRef::Id(b),
         TopicRef::Name("b".to_owned()),
         TopicRef::Name("c".to_owned()),
+        TopicRef::Id(world.image.topic_id("d").unwrap()),
         TopicRef::Id(TopicId([0xee; 16])),
     ];
     let decision = world.decide(|c| c.delete_topics(&topics));
     world.take("delete", &decision);
     assert_eq!(
         (world.image.topic_count(), world.image.partition_count()),
-        (0, 0)
+        (1, 2)
     );
     expect![[r#"
-        create: 5 records
+        create: 7 records
             CreatedTopic { id: AQEBAQEBAQEBAQEBAQEBAQ, partitions: 1, replication_factor: 1, configs: {} }
             CreatedTopic { id: AgICAgICAgICAgICAgICAg, partitions: 2, replication_factor: 1, configs: {} }
+            CreatedTopic { id: AwMDAwMDAwMDAwMDAwMDAw, partitions: 1, replication_factor: 1, configs: {} }
         delete: 2 records
             DeletedTopic { name: "a", id: AQEBAQEBAQEBAQEBAQEBAQ }
-            DeletedTopic { name: "b", id: AgICAgICAgICAgICAgICAg }
+            refused: The topic is in the request more than once.
             refused: The topic is in the request more than once.
             refused: This server does not host topic "c".
+            DeletedTopic { name: "d", id: AwMDAwMDAwMDAwMDAwMDAw }
             refused: This server does not host topic ID 7u7u7u7u7u7u7u7u7u7u7g.
     "#]].assert_eq(&world.told());
 }
@@ -316,4 +324,21 @@ fn replicas_are_dealt_out_in_turn() {
         t-4 leader 2 epoch 0/0 replicas 2,1 isr 2,1
         t-5 leader 3 epoch 0/0 replicas 3,2 isr 3,2
     "#]].assert_eq(&world.told());
+}
+
+#[test]
+fn internal_topics_keep_their_number_of_partitions() {
+    let mut world = World::with_brokers(&[1]);
+    world.create(&[new_topic("__consumer_offsets", 3, 1)], Mode::Apply);
+    let more = PartitionIncrease {
+        topic: "__consumer_offsets".to_owned(),
+        count: 4,
+        assignments: None,
+    };
+    let decision = world.decide(|c| c.create_partitions(&[more], 0, Mode::Apply));
+    let refused = CreatePartitionsError::Internal("__consumer_offsets".to_owned());
+    assert_eq!(
+        (decision.response, decision.records.len()),
+        (vec![Err(refused)], 0)
+    );
 }
