@@ -1,5 +1,6 @@
 """Kafka's own command-line tools: against the running broker, and on the files it wrote."""
 
+import json
 import os
 import re
 import subprocess
@@ -67,6 +68,16 @@ def test_a_broker_config_is_set_and_described_without_a_restart(broker):
     tool(configs, *server, "--alter", *entity, "--add-config", "log.cleaner.threads=2")
     assert "log.cleaner.threads=2" in tool(configs, *server, "--describe", *entity)
     tool(configs, *server, "--alter", *entity, "--delete-config", "log.cleaner.threads")
+
+
+def test_log_directories_are_described(broker, topic):
+    server = ["--bootstrap-server", broker.bootstrap]
+    tool(f"{TOOLS}.TopicCommand", *server, "--create", "--topic", topic, "--partitions", 2)
+    described = tool(f"{TOOLS}.LogDirsCommand", *server, "--describe", "--topic-list", topic)
+    [found] = [json.loads(line) for line in described.splitlines() if line.startswith("{")]
+    [log_dir] = found["brokers"][0]["logDirs"]
+    assert log_dir["error"] is None
+    assert sorted(one["partition"] for one in log_dir["partitions"]) == [f"{topic}-0", f"{topic}-1"]
 
 
 def dump(*files, options=()):

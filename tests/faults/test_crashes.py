@@ -23,9 +23,15 @@ TORN_TAIL = pytest.mark.allow_log(r"(?i)torn|truncat|cut|recover|unclean|rebuil|
 DISK_GONE = pytest.mark.allow_log(r"(?i)offline|flush|os error 5")
 
 
-def create(broker, topic):
-    answer = driver("confluent-kafka").admin(broker.bootstrap, "create-topic", topic=topic, partitions=PARTITIONS)
+def create(broker, topic, **configs):
+    options = {"topic": topic, "partitions": PARTITIONS, "configs": configs}
+    answer = driver("confluent-kafka").admin(broker.bootstrap, "create-topic", **options)
     assert answer == {}, answer
+
+
+def segments(broker, topic):
+    """How many segments the topic has on disk."""
+    return len(list(broker.data.glob(f"{topic}-*/*.log")))
 
 
 def settle(load, reader, broker, topic, *seen_before):
@@ -38,12 +44,13 @@ def settle(load, reader, broker, topic, *seen_before):
 
 
 @TORN_TAIL
-@pytest.mark.parametrize("compression", ["none", "lz4"])
-def test_kill_9_under_load(make_broker, topic, chance, compression):
+@pytest.mark.parametrize("compression,value_bytes", [("none", 2000), ("lz4", 200)])
+def test_kill_9_under_load(make_broker, topic, chance, compression, value_bytes):
     broker = make_broker()
     broker.start()
-    create(broker, topic)
-    load = history.Load(broker.bootstrap, topic, PARTITIONS, compression=compression, value_bytes=200).start()
+    # Segments so small that some are closed under the load.
+    create(broker, topic, **{"segment.bytes": str(1 << 20)})
+    load = history.Load(broker.bootstrap, topic, PARTITIONS, compression=compression, value_bytes=value_bytes).start()
     reader = history.Reader(broker.bootstrap, topic, PARTITIONS).start()
     before, restarts = {}, []
     for _ in range(KILLS // 2):
@@ -56,6 +63,10 @@ def test_kill_9_under_load(make_broker, topic, chance, compression):
         history.check(everything, acknowledged, before)
         before = everything
     settle(load, reader, broker, topic, before)
+    if compression == "none":
+        assert segments(broker, topic) > PARTITIONS
+    # Ten times what it takes on a calm machine.
+    assert max(restarts) < 5, restarts
     print(f"{len(restarts)} kills, {load.count()} records, slowest restart {max(restarts):.2f} s")
 
 
@@ -91,8 +102,8 @@ def test_power_loss_under_load(make_broker, loop_disk, topic, chance):
     disk = loop_disk(1024)
     broker = make_broker(data=disk.mountpoint / "data")
     broker.start()
-    create(broker, topic)
-    load = history.Load(broker.bootstrap, topic, PARTITIONS, value_bytes=200).start()
+    create(broker, topic, **{"segment.bytes": str(1 << 20)})
+    load = history.Load(broker.bootstrap, topic, PARTITIONS, value_bytes=2000).start()
     reader = history.Reader(broker.bootstrap, topic, PARTITIONS).start()
     before = {}
     for number in range(CUTS):
@@ -110,12 +121,29 @@ def test_power_loss_under_load(make_broker, loop_disk, topic, chance):
         history.check(everything, acknowledged, before)
         before = everything
     settle(load, reader, broker, topic, before)
+    assert segments(broker, topic) > PARTITIONS
     broker.kill()
 
 
-def in_wal(broker):
-    """Flushes of partitions that the write-ahead log has spared since the start."""
-    return sum(float(line.split()[-1]) for line in broker.metrics().splitlines() if line.startswith("highwater_wal_entries_total{"))
+@TORN_TAIL
+@DISK_GONE
+def test_control_a_power_loss_without_flushes_is_noticed(make_broker, loop_disk, topic):
+    disk = loop_disk(512)
+    broker = make_broker({"log.durability": "replicated"}, data=disk.mountpoint / "data")
+    broker.start()
+    create(broker, topic)
+    load = history.Load(broker.bootstrap, topic, PARTITIONS, value_bytes=200).start()
+    load.wait_for(300)
+    cut(broker, disk)
+    with pytest.raises(AssertionError, match="acknowledged records are lost"):
+        history.recover(broker, load, topic, PARTITIONS)
+    broker.kill()
+
+
+def in_wal(broker, what="entries"):
+    """Flushes of partitions that the write-ahead log has spared since the start, or its own flushes."""
+    name = f"highwater_wal_{what}_total{{"
+    return sum(float(line.split()[-1]) for line in broker.metrics().splitlines() if line.startswith(name))
 
 
 def dump_of_wal(data):
@@ -126,8 +154,10 @@ def dump_of_wal(data):
 
 @TORN_TAIL
 @DISK_GONE
-def test_power_loss_while_only_the_write_ahead_log_is_flushed(make_broker, loop_disk, topic, chance):
-    disk = loop_disk(1024)
+@pytest.mark.parametrize("megabytes,commits", [(1024, 50), (64, 800)], ids=["first file", "files used again"])
+def test_power_loss_while_only_the_write_ahead_log_is_flushed(make_broker, loop_disk, topic, chance, megabytes, commits):
+    # A file takes a 64th of a small disk: some 230 commits.
+    disk = loop_disk(megabytes)
     broker = make_broker(data=disk.mountpoint / "data")
     broker.start()
     create(broker, topic)
@@ -135,7 +165,8 @@ def test_power_loss_while_only_the_write_ahead_log_is_flushed(make_broker, loop_
     load = history.Load(broker.bootstrap, topic, PARTITIONS, producers=8).start()
     before, put_back = {}, 0
     for _ in range(max(1, CUTS // 2)):
-        wait_until(lambda: in_wal(broker) > 200, 60, "the write-ahead log in use")
+        wait_until(lambda: in_wal(broker, "commits") > commits, 60, "the write-ahead log in use")
+        assert in_wal(broker) > 200
         time.sleep(chance.random() * 0.3)
         cut(broker, disk)
         assert "endOffset: " in dump_of_wal(disk.mountpoint / "data")

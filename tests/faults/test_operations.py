@@ -198,3 +198,38 @@ def test_long_work_shows_its_progress_to_a_person_and_to_nobody_else(own_broker,
             os.close(screen)
     unwatched = subprocess.run(command, input=b"record\n" * 100, capture_output=True, timeout=20)
     assert (unwatched.returncode, unwatched.stderr) == (0, b"")
+
+
+@pytest.mark.allow_log(r"(?i)stopping before|unclean|recover")
+def test_a_signal_ends_a_start_that_hangs(own_broker, topic):
+    create(own_broker, topic)
+    own_broker.stop()
+    # Whoever opens it for reading waits until somebody writes, as with a disk that does not answer.
+    stuck = own_broker.data / f"{topic}-0" / "leader-epoch-checkpoint"
+    stuck.unlink(missing_ok=True)
+    os.mkfifo(stuck)
+    own_broker.start(wait=False)
+
+    def is_starting():
+        try:
+            return get(own_broker, "/health/live")[0] == 200 and get(own_broker, "/health/ready")[0] == 503
+        except OSError:
+            return False
+
+    wait_until(is_starting, 20, "the broker to be on its way")
+    own_broker.process.send_signal(signal.SIGTERM)
+    assert own_broker.process.wait(10) == 0
+    assert "stopping before the start is over" in own_broker.log_text()
+    stuck.unlink()
+    own_broker.start()
+
+
+@pytest.mark.allow_log(r"(?i)every interface|network is trusted|insecure|TLS")
+def test_a_broker_on_all_interfaces_gives_the_name_of_the_machine(make_broker):
+    broker = make_broker({"allow.insecure.listeners": "true"})
+    broker.settings["listeners"] = f"PLAINTEXT://0.0.0.0:{broker.port}"
+    broker.start()
+    told = f"{os.uname().nodename}:{broker.port}"
+    assert told in broker.log_text()
+    with wire.Connection(broker.bootstrap) as connection:
+        assert os.uname().nodename.encode() in connection.call(wire.metadata("t"))

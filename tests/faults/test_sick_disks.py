@@ -84,3 +84,32 @@ def test_a_flush_that_fails_acknowledges_nothing_and_loses_nothing(make_broker, 
     load.stop()
     history.check(history.read_everything(broker.bootstrap, topic, PARTITIONS), load.snapshot(), before)
     broker.kill()
+
+
+def put(broker, topic, partition, value):
+    """Produces one record with acks=all; returns the error code."""
+    batch = wire.Batch([wire.Record(value=value)]).encode()
+    with wire.Connection(broker.bootstrap, 60) as connection:
+        return wire.produce_error(connection.call(wire.produce(topic, batch, acks=-1, partition=partition)))[0]
+
+
+@pytest.mark.allow_log(r"(?i)offline|flush|unclean|recover|os error 5|lead")
+def test_a_directory_that_fails_takes_no_other_with_it(make_broker, sick_disk, tmp_path, topic):
+    disk = sick_disk(256)
+    broker = make_broker({"log.dirs": f"{tmp_path}/well,{disk.mountpoint}/sick"})
+    broker.start()
+    partitions = range(12)
+    options = {"topic": topic, "partitions": len(partitions)}
+    assert driver("confluent-kafka").admin(broker.bootstrap, "create-topic", **options) == {}
+    assert [put(broker, topic, partition, b"1") for partition in partitions] == [0] * 12
+    disk.failing_flushes()
+    answers = {partition: put(broker, topic, partition, b"2") for partition in partitions}
+    well = {partition for partition, error in answers.items() if error == 0}
+    on_well = {int(path.name.rsplit("-", 1)[1]) for path in tmp_path.glob(f"well/{topic}-*")}
+    assert set(answers.values()) == {0, 56} and well == on_well, answers
+    assert "kafka_log_logmanager_offlinelogdirectorycount 1" in broker.metrics()
+    # The others go on, for producers and consumers.
+    assert [put(broker, topic, partition, b"3") for partition in well] == [0] * len(well)
+    found = history.read_everything(broker.bootstrap, topic, sorted(well))
+    assert found == {(partition, offset): offset + 1 for partition in well for offset in range(3)}
+    broker.kill()

@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = float(os.environ.get("HIGHWATER_TEST_START_SECONDS", "30"))
 STOP_SECONDS = float(os.environ.get("HIGHWATER_TEST_STOP_SECONDS", "30"))
 SUSPICIOUS = re.compile(r"\b(WARN|ERROR)\b|panicked at|\"level\":\"(WARN|ERROR)\"")
+# What no test may excuse.
+FAULT = re.compile(r"panicked|a fault in the program")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -136,6 +138,10 @@ class Broker:
         """Makes VmHWM start again from the present size."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
+    def descriptors(self):
+        """How many files and sockets the process has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     def log_size(self):
         """Where the log ends now, to look later at what was added."""
         return self.log_path.stat().st_size if self.log_path.exists() else 0
@@ -153,8 +159,9 @@ class Broker:
         return "\n".join(self.log_text().splitlines()[-30:])
 
     def suspicious_lines(self, allowed, since=0):
-        """WARN, ERROR and panic lines that no allowed pattern matches."""
+        """WARN and ERROR lines that no allowed pattern matches, and all that tell of a panic."""
         return [
             line for line in self.log_text(since).splitlines()
-            if SUSPICIOUS.search(line) and not any(re.search(pattern, line) for pattern in allowed)
+            if FAULT.search(line)
+            or (SUSPICIOUS.search(line) and not any(re.search(pattern, line) for pattern in allowed))
         ]

@@ -150,14 +150,14 @@ def _ends(consumer, partition, seconds=30):
 
 
 def read_everything(bootstrap, topic, partitions, seconds=60):
-    """Reads all partitions from their beginning to their end: {(partition, offset): integer}."""
+    """Reads so many partitions, or these, from their beginning to their end: {(partition, offset): integer}."""
     consumer = _consumer(bootstrap)
     ends = {}
-    for partition in range(partitions):
+    for partition in range(partitions) if isinstance(partitions, int) else partitions:
         low, high = _ends(consumer, ck.TopicPartition(topic, partition))
         assert low == 0, f"partition {partition} starts at {low}"
         ends[partition] = high
-    consumer.assign([ck.TopicPartition(topic, p, 0) for p in range(partitions)])
+    consumer.assign([ck.TopicPartition(topic, partition, 0) for partition in ends])
     found, wanted, deadline = {}, sum(ends.values()), time.monotonic() + seconds
     while len(found) < wanted:
         assert time.monotonic() < deadline, f"read {len(found)} of {wanted} records within {seconds} s"

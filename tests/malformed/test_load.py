@@ -5,6 +5,7 @@ import resource
 import pytest
 
 from harness import wire
+from harness.waiting import wait_until
 from harness.wire import int32
 
 pytestmark = [
@@ -72,9 +73,11 @@ def test_ten_thousand_idle_connections(broker, target, unharmed, connections):
 
 
 def test_connections_that_come_and_go_leave_nothing_behind(broker, target, unharmed):
+    before = broker.descriptors()
     for _ in range(3000):
         with wire.Connection(broker.bootstrap):
             pass
+    wait_until(lambda: broker.descriptors() <= before + 20, 30, "the connections to be closed on the other side")
 
 
 def fill(broker, topic, megabytes):
@@ -107,6 +110,8 @@ def test_askers_that_never_read_cost_no_memory(broker, target, unharmed, connect
 
 
 def test_long_polls_are_given_up_when_their_client_goes(broker, target, unharmed):
+    before = broker.descriptors()
     for _ in range(300):
         with wire.Connection(broker.bootstrap) as connection:
             connection.send(wire.frame(wire.fetch(target, wait_ms=30_000)))
+    wait_until(lambda: broker.descriptors() <= before + 20, 20, "the polls to be given up before their time")

@@ -88,6 +88,7 @@ pub(crate) fn run(args: &BrokerArgs) -> ExitCode {
         }
     };
     start_logging(args.log_format);
+    warn_of_idle_settings(&node);
     if !endpoints_are_usable(&config) {
         return ExitCode::from(2);
     }
@@ -155,7 +156,12 @@ async fn serve(node: NodeConfig, config: BrokerConfig) -> ExitCode {
             }
         }
     }
-    let (broker, report) = match RunningBroker::start(node).await {
+    let started = tokio::select! {
+        started = RunningBroker::start(node) => started,
+        _ = stop.recv() => ends_before_it_began(),
+        _ = interrupt.recv() => ends_before_it_began(),
+    };
+    let (broker, report) = match started {
         Ok(started) => started,
         Err(error) => {
             tracing::error!(%error, "cannot start");
@@ -183,10 +189,28 @@ async fn serve(node: NodeConfig, config: BrokerConfig) -> ExitCode {
     }
 }
 
+/// A signal while the directories are being opened, which may take long on a sick disk. Nothing has
+/// been acknowledged, and what has been recovered will be looked at again.
+fn ends_before_it_began<T>() -> T {
+    tracing::warn!("stopping before the start is over; the next start will recover");
+    std::process::exit(0)
+}
+
 /// A second signal: whoever sent it does not want to wait. What was acknowledged is on disk.
 fn ends_at_once() -> ExitCode {
     tracing::warn!("a second signal: stopping at once; the next start will recover");
     std::process::exit(130)
+}
+
+/// Names the settings that somebody has made and that change nothing here.
+fn warn_of_idle_settings(node: &NodeConfig) {
+    let idle = node.idle_settings();
+    if !idle.is_empty() {
+        tracing::warn!(
+            settings = idle.join(","),
+            "these settings have no effect here (docs/configuration.md)"
+        );
+    }
 }
 
 fn summarise(config: &BrokerConfig, report: &StartReport) {

@@ -94,7 +94,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
     match command {
         Command::Broker(args) => broker_command::run(&args),
         Command::Config(args) => match args.command {
-            None => config_command::run(&args.broker),
+            None => config_command::run(&args.broker, args.connect.format),
             Some(command) => finish(config::run(command, args.connect)),
         },
         Command::Topic { command, connect } => finish(topic::run(command, connect)),

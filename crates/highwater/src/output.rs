@@ -41,15 +41,6 @@ pub(crate) fn json(report: &impl Serialize) -> String {
     serde_json::to_string_pretty(report).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}"))
 }
 
-/// Prints one line of a result.
-#[expect(
-    clippy::print_stdout,
-    reason = "the result of a command goes to standard output"
-)]
-pub(crate) fn print_line(line: &str) {
-    println!("{line}");
-}
-
 /// One line on standard error that says what failed.
 pub(crate) fn complain(what: impl std::fmt::Display) {
     // There is nobody left to tell when standard error is closed.
