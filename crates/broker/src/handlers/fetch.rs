@@ -196,6 +196,14 @@ fn plan(call: &Call<'_>, request: &FetchRequest) -> Result<Plan, ErrorCode> {
         }
         _ => asked,
     };
+    // A session of nothing is none, and its slot goes to others.
+    let session = session.filter(|session| {
+        let is_over = incremental && session.lock().len() == 0;
+        if is_over {
+            sessions.close(request.session_id);
+        }
+        !is_over
+    });
     let limit = call.broker.config().network.fetch_max_bytes;
     let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(limit);
     Ok(Plan {

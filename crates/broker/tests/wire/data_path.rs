@@ -307,8 +307,13 @@ async fn a_session_tells_what_is_new_and_follows_a_topic_made_anew() {
         let response = reader.fetch(&nothing_new(id, epoch)).await;
         assert_eq!(ErrorCode::from_code(response.error_code), expected);
     }
-    reader.fetch(&nothing_new(id, -1)).await;
-    let response = reader.fetch(&nothing_new(id, 7)).await;
+    // A session that has been emptied is over, and gives its place back.
+    let forget = ForgottenTopic::default()
+        .with_topic(name("t"))
+        .with_partitions(vec![0, 1, 2]);
+    let emptied = nothing_new(id, 7).with_forgotten_topics_data(vec![forget]);
+    assert_eq!(reader.fetch(&emptied).await.session_id, 0);
+    let response = reader.fetch(&nothing_new(id, 8)).await;
     let error = ErrorCode::from_code(response.error_code);
     assert_eq!(error, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
     assert!(broker.stop().await);

@@ -1,5 +1,6 @@
 //! Changing client quotas.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub enum QuotaError {
     #[error("Invalid client quota entity, duplicate entity entry {0}.")]
     DuplicateEntityType(&'static str),
     /// A name that cannot be.
-    #[error("The {0} name of a client quota entity is empty or too long.")]
+    #[error("The {0} name of a client quota entity is empty, too long, or no address.")]
     InvalidEntityName(&'static str),
     /// Addresses cannot be combined with other types.
     #[error("Invalid quota entity combination: an IP entity cannot be combined with others.")]
@@ -118,6 +119,16 @@ fn checked_entity(parts: &[(String, Option<String>)]) -> Result<QuotaEntity, Quo
             .ok_or_else(|| QuotaError::UnknownEntityType(kind.clone()))?;
         let is_name = |name: &String| !name.is_empty() && name.len() <= NAME_LEN_MAX;
         if !name.as_ref().is_none_or(is_name) {
+            return Err(QuotaError::InvalidEntityName(kind.name()));
+        }
+        // An address, or the name of a host that has one.
+        let is_host = |name: &String| {
+            name.parse::<IpAddr>().is_ok()
+                || name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        };
+        if kind == QuotaEntityType::Ip && !name.as_ref().is_none_or(is_host) {
             return Err(QuotaError::InvalidEntityName(kind.name()));
         }
         if entity

@@ -62,7 +62,9 @@ fn plan_deletion(
             .iter()
             .map(|partition| partition.partition_index);
         let known = found.map(|topic| &**topic);
-        let accepted = plan.add((topic.name.0.clone(), Uuid::nil()), known, indexes);
+        // A position may be left of a partition that the topic no longer has.
+        let name = (topic.name.0.clone(), Uuid::nil());
+        let accepted = plan.add_if(name, known, indexes, |_, index| index >= 0);
         if let Ok(found) = found
             && !accepted.is_empty()
         {

@@ -39,6 +39,18 @@ impl Plan {
         topic: Result<&TopicImage, ErrorCode>,
         partitions: impl Iterator<Item = i32>,
     ) -> Vec<usize> {
+        let exists = |topic: &TopicImage, index| topic.partition(PartitionIndex(index)).is_some();
+        self.add_if((name, id), topic, partitions, exists)
+    }
+
+    /// [`Plan::add`], with a say in which partitions of a topic that exists are accepted.
+    pub(super) fn add_if(
+        &mut self,
+        (name, id): (StrBytes, Uuid),
+        topic: Result<&TopicImage, ErrorCode>,
+        partitions: impl Iterator<Item = i32>,
+        accepts: impl Fn(&TopicImage, i32) -> bool,
+    ) -> Vec<usize> {
         let mut accepted = Vec::new();
         let mut planned = PlannedTopic {
             name,
@@ -48,9 +60,7 @@ impl Plan {
         for (place, index) in partitions.enumerate() {
             let error = match topic {
                 Err(error) => error,
-                Ok(topic) if topic.partition(PartitionIndex(index)).is_none() => {
-                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-                }
+                Ok(topic) if !accepts(topic, index) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
                 Ok(_) => {
                     self.open.push((self.topics.len(), place));
                     accepted.push(place);

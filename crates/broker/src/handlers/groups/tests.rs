@@ -276,6 +276,9 @@ fn results_of_the_machine_go_between_those_of_the_edge_in_the_order_of_the_reque
     let denied = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
     assert!(plan.add(name(), Err(denied), [0].into_iter()).is_empty());
     assert_eq!(plan.add(name(), Ok(&topic), [2, 1].into_iter()), [0, 1]);
+    let mut of_old = Plan::default();
+    let accepted = of_old.add_if(name(), Ok(&topic), [9, -1].into_iter(), |_, at| at >= 0);
+    assert_eq!(accepted, [0]);
     assert!(!plan.is_settled());
     let too_large = ErrorCode::OFFSET_METADATA_TOO_LARGE;
     plan.settle([ErrorCode::NONE, too_large, ErrorCode::NONE].into_iter());

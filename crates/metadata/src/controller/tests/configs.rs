@@ -406,6 +406,11 @@ fn quotas_are_set_and_removed_for_entities_that_can_be() {
             &[("ip", Some("10.0.0.1"))],
             &[("connection_creation_rate", Some(9.0))],
         ),
+        (
+            "no address",
+            &[("ip", Some("not an ip!"))],
+            &[("connection_creation_rate", Some(9.0))],
+        ),
         ("nobody", &[], &[(RATE, Some(1.0))]),
         ("unknown type", &[("team", None)], &[(RATE, Some(1.0))]),
         ("type twice", &[ALICE, ALICE], &[(RATE, Some(1.0))]),
@@ -423,6 +428,8 @@ fn quotas_are_set_and_removed_for_entities_that_can_be() {
             ()
         address: 1 records
             ()
+        no address: 0 records
+            refused: The ip name of a client quota entity is empty, too long, or no address.
         nobody: 0 records
             refused: Invalid empty client quota entity.
         unknown type: 0 records
@@ -430,7 +437,7 @@ fn quotas_are_set_and_removed_for_entities_that_can_be() {
         type twice: 0 records
             refused: Invalid client quota entity, duplicate entity entry user.
         empty name: 0 records
-            refused: The user name of a client quota entity is empty or too long.
+            refused: The user name of a client quota entity is empty, too long, or no address.
         combined: 0 records
             refused: Invalid quota entity combination: an IP entity cannot be combined with others.
         remove: 1 records
