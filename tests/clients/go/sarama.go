@@ -81,10 +81,14 @@ func saramaAcks(producer sarama.AsyncProducer, done func()) *sync.WaitGroup {
 func saramaProduce(o options) {
 	producer, err := sarama.NewAsyncProducer([]string{o.Bootstrap}, saramaConfig(o))
 	must(err)
-	readers := saramaAcks(producer, func() {})
+	var pending sync.WaitGroup
+	readers := saramaAcks(producer, pending.Done)
 	for i, r := range readRecords() {
+		pending.Add(1)
 		producer.Input() <- saramaMessage(o, i, r)
 	}
+	// A producer that is closed gives up some of what it has not sent yet.
+	pending.Wait()
 	producer.AsyncClose()
 	readers.Wait()
 }
@@ -102,6 +106,9 @@ func saramaLoad(o options) {
 	for i := o.First; ; i++ {
 		select {
 		case <-ended:
+			for range loadWindow {
+				window <- struct{}{}
+			}
 			producer.AsyncClose()
 			readers.Wait()
 			return
