@@ -93,7 +93,9 @@ def group(options):
     consumer.subscribe(options["topics"], listener=_Listener())
     limit, seen = options.get("max", 0), 0
     while not ended.is_set() and (limit == 0 or seen < limit):
-        batches = consumer.poll(timeout_ms=200, max_records=min(100, limit - seen) if limit else 100)
+        # kafka-python 3.0.12 forgets a rejoin over new metadata for good if a poll ends while
+        # the leader's SyncGroup is under way, so a poll must outlast the first joins.
+        batches = consumer.poll(timeout_ms=2000, max_records=min(100, limit - seen) if limit else 100)
         for records in batches.values():
             for r in records:
                 emit_record(r.partition, r.offset, r.timestamp, r.key, r.value, r.headers, r.topic)
