@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use highwater_disk::OpenMode;
-use highwater_records::{BatchHeader, EndTxnMarker, HEADER_LEN, TimestampType};
+use highwater_records::{BatchHeader, ControlType, EndTxnMarker, HEADER_LEN, TimestampType};
 use highwater_types::{LeaderEpoch, Now, Offset};
 
 use crate::active_index::ActiveIndex;
@@ -17,7 +17,7 @@ use crate::config::LogConfig;
 use crate::error::{AppendError, StorageError};
 use crate::log::{Closing, PartitionLog, View, Writer};
 use crate::paths;
-use crate::producer_state::{Marker, RememberedBatch, StagedProducers};
+use crate::producer_state::{Marker, Outcome, RememberedBatch, StagedProducers};
 use crate::segment::Segment;
 use crate::snapshot_file;
 
@@ -145,10 +145,14 @@ impl PartitionLog {
         }
         let active = self.segment_for(&mut writer, &config, &prepared, total, now)?;
         self.write(&mut writer, &config, &active, &prepared, total)?;
+        // Before the batches can be read: what they open is unstable, what they abort is known.
+        let producers_max = self.dir.options.producers_per_log_max;
+        for aborted in writer.producers.commit(staged, producers_max) {
+            active.note_aborted(aborted);
+            self.ends.has_aborted.store(true, Ordering::Release);
+        }
+        self.ends.note_transactions(&writer.producers);
         self.publish(&mut writer, &active, &prepared, total);
-        writer
-            .producers
-            .commit(staged, self.dir.options.producers_per_log_max);
         self.write_index_if_due(&active)?;
         Ok(self.answer(&prepared, now))
     }
@@ -479,6 +483,11 @@ pub(crate) fn marker_of(header: &BatchHeader, bytes: &[u8]) -> Option<Marker> {
     let marker = EndTxnMarker::decode(record.key, record.value).ok()?;
     Some(Marker {
         coordinator_epoch: marker.coordinator_epoch,
+        outcome: match marker.outcome {
+            ControlType::Commit => Outcome::Committed,
+            ControlType::Abort => Outcome::Aborted,
+            ControlType::Other(_) => return None,
+        },
     })
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use highwater_disk::{Disk, OpenMode};
 use highwater_types::{Offset, TopicId};
 
+pub use crate::aborted::{AbortedTransaction, parse_aborted};
 pub use crate::checkpoint::{
     parse_leader_epochs, parse_offsets, parse_partition_metadata, parse_properties,
 };
@@ -35,6 +36,8 @@ pub enum Dump {
     OffsetIndex(Vec<(Offset, u32)>),
     /// `.timeindex`: times with absolute offsets.
     TimeIndex(Vec<(i64, Offset)>),
+    /// `.txnindex`.
+    AbortedTransactions(Vec<AbortedTransaction>),
     /// `.snapshot`.
     Snapshot(Vec<SnapshotEntry>),
     /// Offsets by partition.
@@ -100,6 +103,9 @@ pub fn dump_file(disk: &dyn Disk, path: &Path, records: Records) -> io::Result<D
                 .map_err(invalid),
             paths::INDEX => Ok(Dump::OffsetIndex(offset_entries(&read(disk, path)?, base))),
             paths::TIME_INDEX => Ok(Dump::TimeIndex(time_entries(&read(disk, path)?, base))),
+            paths::TXN_INDEX => parse_aborted(&read(disk, path)?)
+                .map(Dump::AbortedTransactions)
+                .ok_or_else(|| invalid("its entries make no sense")),
             _ => Err(invalid("this kind of file is not known")),
         };
     }

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use highwater_disk::OpenMode;
 use highwater_types::Offset;
 
+use crate::aborted::Unsaved;
 use crate::checkpoint::{Durable, replace_file};
 use crate::error::StorageError;
 use crate::log::{Closing, Committed, PartitionLog};
@@ -30,6 +31,19 @@ struct Plan {
     closing: Vec<Closing>,
     active: Option<(Arc<Segment>, u64)>,
     dir_is_dirty: bool,
+    /// Aborted transactions that the files of their segments do not name yet.
+    aborted: Vec<(Arc<Segment>, Unsaved)>,
+}
+
+/// What the files of these segments do not say of their aborted transactions.
+fn unsaved(
+    closing: &[Closing],
+    active: Option<&(Arc<Segment>, u64)>,
+) -> Vec<(Arc<Segment>, Unsaved)> {
+    let closing = closing.iter().map(|closing| &closing.segment);
+    let segments = closing.chain(active.map(|(active, _)| active));
+    let unsaved = segments.map(|segment| Some((Arc::clone(segment), segment.unsaved_aborted()?)));
+    unsaved.flatten().collect()
 }
 
 impl PartitionLog {
@@ -83,23 +97,25 @@ impl PartitionLog {
                 written => written.map_err(|error| self.judge(error))?,
             }
         }
-        let plan = {
+        let mut plan = {
             let mut view = self.view.lock();
             let end = self.log_end();
             let is_flushed = end == self.flushed_end() && !self.is_ahead();
-            if is_flushed && view.closing.is_empty() && !view.dir_is_dirty {
-                return Ok(end);
-            }
             let active = view
                 .segments
                 .last()
                 .map(|active| (Arc::clone(active), active.size()));
+            let aborted = unsaved(&view.closing, active.as_ref());
+            if is_flushed && view.closing.is_empty() && !view.dir_is_dirty && aborted.is_empty() {
+                return Ok(end);
+            }
             let snapshot =
                 writer.map(|writer| snapshot_file::encode(&writer.producers.to_snapshot()));
             if snapshot.is_some() {
                 view.snapshot_bytes = active.as_ref().map_or(0, |(_, size)| *size);
             }
             Plan {
+                aborted,
                 end,
                 wal_last: self.ends.wal_last.load(Ordering::Acquire),
                 stale_snapshot: view.snapshot.filter(|_| snapshot.is_some()),
@@ -111,7 +127,13 @@ impl PartitionLog {
             }
         };
         drop(committing);
-        if let Err(error) = self.carry_out(&plan) {
+        let saved = self.save_aborted(&mut plan);
+        if let Some(error) = saved.as_ref().err().filter(|error| error.is_passing()) {
+            tracing::debug!(tp = %self.ends.tp, %error, "cannot write which transactions were aborted");
+            self.restore(plan);
+            return saved.map(|()| self.flushed_end());
+        }
+        if let Err(error) = saved.and_then(|()| self.carry_out(&plan)) {
             if matches!(error, StorageError::Io { .. }) && error.is_passing() {
                 // No sync has failed, there was no descriptor left to open a file with.
                 self.restore(plan);
@@ -133,6 +155,17 @@ impl PartitionLog {
         view.dir_is_dirty |= plan.dir_is_dirty;
         let later = std::mem::replace(&mut view.closing, plan.closing);
         view.closing.extend(later);
+    }
+
+    /// DURABILITY: a segment counts as flushed only once its file of aborted transactions names
+    /// all of them, or a start would believe that those which are missing were committed.
+    fn save_aborted(&self, plan: &mut Plan) -> Result<(), StorageError> {
+        let dir = self.path();
+        for (segment, unsaved) in &plan.aborted {
+            segment.save_aborted(self.place(&dir), unsaved)?;
+            plan.dir_is_dirty |= unsaved.from == 0;
+        }
+        Ok(())
     }
 
     fn carry_out(&self, plan: &Plan) -> Result<(), StorageError> {
@@ -233,8 +266,12 @@ impl PartitionLog {
         self.ends
             .wal_flushed
             .store(plan.wal_last, Ordering::Release);
+        for (segment, saved) in &plan.aborted {
+            segment.aborted_saved(saved);
+        }
         for closing in &plan.closing {
             closing.segment.unpin();
+            closing.segment.release_aborted();
         }
         if let Some((active, size)) = &plan.active {
             active.note_written_back(*size);

@@ -5,6 +5,7 @@
 //! describes them. Nothing here knows of replication: the caller says up to which offset a
 //! reader may see and when a flush is due, this crate says what is on disk.
 
+mod aborted;
 mod active_index;
 mod append;
 mod checkpoint;
@@ -34,10 +35,12 @@ mod size_ahead;
 mod snapshot_file;
 mod take;
 mod timestamps;
+mod transactions;
 mod truncate;
 mod trusted_clock;
 mod wal;
 
+pub use aborted::AbortedTransaction;
 pub use append::{AppendBatch, AppendOrigin, AppendOutcome, Appended};
 pub use compaction::{Compacted, CompactionLimits, Throttle};
 pub use config::{LogConfig, NodeIdentity, StorageOptions};

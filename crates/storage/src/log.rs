@@ -46,6 +46,13 @@ pub(crate) struct LogEnds {
     pub(crate) first_base: AtomicI64,
     /// Whether the journal is to be told of a new flushed end.
     pub(crate) queued: AtomicBool,
+    /// First offset of the oldest undecided transaction, `i64::MAX` if there is none.
+    pub(crate) first_unstable: AtomicI64,
+    /// The marker that decides the next transaction once it is below the high watermark,
+    /// `i64::MAX` if none waits for that.
+    pub(crate) next_marker: AtomicI64,
+    /// Whether any transaction may have been aborted.
+    pub(crate) has_aborted: AtomicBool,
     pub(crate) is_closed: AtomicBool,
     /// Whether the log is to go, and nobody may use it any more.
     pub(crate) is_deleted: AtomicBool,
@@ -65,6 +72,9 @@ impl LogEnds {
             wal_flushed: AtomicU64::new(0),
             first_base: AtomicI64::new(start.0),
             queued: AtomicBool::new(false),
+            first_unstable: AtomicI64::new(i64::MAX),
+            next_marker: AtomicI64::new(i64::MAX),
+            has_aborted: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             is_deleted: AtomicBool::new(false),
             is_removed: AtomicBool::new(false),
@@ -81,6 +91,17 @@ impl LogEnds {
 
     pub(crate) fn flushed_end(&self) -> Offset {
         Offset(self.flushed_end.load(Ordering::Acquire))
+    }
+
+    /// Lets readers see what the producers have open and have ended. The writer lock is held.
+    pub(crate) fn note_transactions(&self, producers: &ProducerTable) {
+        let or_none = |offset: Option<Offset>| offset.map_or(i64::MAX, Offset::get);
+        self.first_unstable.store(
+            or_none(producers.first_unstable_offset()),
+            Ordering::Release,
+        );
+        self.next_marker
+            .store(or_none(producers.next_marker()), Ordering::Release);
     }
 
     pub(crate) fn is_deleted(&self) -> bool {
@@ -220,6 +241,12 @@ impl PartitionLog {
         writer: Writer,
         view: View,
     ) -> Self {
+        ends.note_transactions(&writer.producers);
+        let has_aborted = view
+            .segments
+            .iter()
+            .any(|segment| segment.may_have_aborted());
+        ends.has_aborted.store(has_aborted, Ordering::Release);
         let ends = Arc::new(ends);
         dir.logs.lock().insert(ends.tp.clone(), Arc::clone(&ends));
         let size_bytes = view.segments.iter().map(|segment| segment.size()).sum();
@@ -307,11 +334,6 @@ impl PartitionLog {
     /// The producers that are known, by id.
     pub fn producers(&self) -> Vec<ProducerStateView> {
         self.writer.lock().producers.views()
-    }
-
-    /// First offset of the oldest open transaction; readers of committed records stop there.
-    pub fn first_unstable_offset(&self) -> Option<Offset> {
-        self.writer.lock().producers.first_unstable_offset()
     }
 
     /// Forgets producers that have been idle for longer (`producer.id.expiration.ms`).

@@ -1,15 +1,18 @@
-//! What a log knows of its idempotent producers (KIP-98, KIP-360).
+//! What a log knows of its producers and their transactions (KIP-98, KIP-360).
 //!
 //! A batch is taken only if its sequence number follows the last one of its producer; one of
-//! the last five batches, sent again, is recognised and answered with its first offset. The
-//! state is a function of the log: snapshots only shorten the replay.
+//! the last five batches, sent again, is recognised and answered with its first offset. A
+//! transaction is open from its first batch to its marker, and undecided until the marker is
+//! below the high watermark: readers of committed records stop in front of the first that is
+//! undecided. The state is a function of the log: snapshots only shorten the replay.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use highwater_records::BatchHeader;
 use highwater_types::limits::PRODUCER_BATCHES_REMEMBERED;
 use highwater_types::{Offset, ProducerEpoch, ProducerId};
 
+use crate::aborted::AbortedTransaction;
 use crate::append::AppendOrigin;
 use crate::error::AppendError;
 use crate::snapshot_file::SnapshotEntry;
@@ -113,19 +116,23 @@ impl ProducerState {
         })
     }
 
-    /// Takes over a batch whose offsets are assigned.
-    fn apply(&mut self, header: &BatchHeader, marker: Option<Marker>) {
+    /// Takes over a batch whose offsets are assigned; returns the transaction that it ends.
+    fn apply(&mut self, header: &BatchHeader, marker: Option<Marker>) -> Option<Ended> {
         if header.producer_epoch > self.producer_epoch {
             self.producer_epoch = header.producer_epoch;
             self.batches.clear();
         }
         self.last_timestamp_ms = header.max_timestamp_ms;
         if header.attributes.is_control() {
-            self.transaction_start = None;
-            if let Some(marker) = marker {
-                self.coordinator_epoch = marker.coordinator_epoch;
-            }
-            return;
+            // Control records that say nothing of transactions end none.
+            let marker = marker?;
+            self.coordinator_epoch = marker.coordinator_epoch;
+            return self.transaction_start.take().map(|start| Ended {
+                producer_id: header.producer_id,
+                start,
+                marker: header.last_offset(),
+                outcome: marker.outcome,
+            });
         }
         if header.attributes.is_transactional() && self.transaction_start.is_none() {
             self.transaction_start = Some(header.base_offset);
@@ -139,13 +146,31 @@ impl ProducerState {
             offset_delta: header.last_offset_delta,
             timestamp_ms: header.max_timestamp_ms,
         });
+        None
     }
+}
+
+/// How a transaction has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Committed,
+    Aborted,
 }
 
 /// What a transaction marker says that state depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Marker {
     pub(crate) coordinator_epoch: i32,
+    pub(crate) outcome: Outcome,
+}
+
+/// A transaction whose marker is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ended {
+    producer_id: ProducerId,
+    start: Offset,
+    marker: Offset,
+    outcome: Outcome,
 }
 
 /// One producer, as DescribeProducers shows it.
@@ -167,12 +192,19 @@ pub struct ProducerStateView {
 
 /// Changes that wait for the write they describe.
 #[derive(Debug, Default)]
-pub(crate) struct StagedProducers(Vec<(ProducerId, ProducerState)>);
+pub(crate) struct StagedProducers {
+    states: Vec<(ProducerId, ProducerState)>,
+    ended: Vec<Ended>,
+}
 
 /// All producers of one log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProducerTable {
     producers: HashMap<ProducerId, ProducerState>,
+    /// First offsets of the open transactions.
+    open: BTreeSet<(Offset, ProducerId)>,
+    /// Transactions whose markers may lie beyond the high watermark, in the order of those.
+    undecided: VecDeque<Ended>,
 }
 
 impl ProducerTable {
@@ -192,17 +224,16 @@ impl ProducerTable {
         origin: AppendOrigin,
     ) -> Result<(), AppendError> {
         let id = header.producer_id;
-        let at = match staged.0.iter().position(|(known, _)| *known == id) {
+        let states = &mut staged.states;
+        let at = match states.iter().position(|(known, _)| *known == id) {
             Some(at) => at,
             None => {
                 let known = self.producers.get(&id).cloned();
-                staged
-                    .0
-                    .push((id, known.unwrap_or_else(ProducerState::unknown)));
-                staged.0.len() - 1
+                states.push((id, known.unwrap_or_else(ProducerState::unknown)));
+                states.len() - 1
             }
         };
-        let state = &mut staged.0[at].1;
+        let state = &mut states[at].1;
         if origin != AppendOrigin::Leader {
             state.check(header, origin)?;
             if let Some(marker) = marker
@@ -212,28 +243,84 @@ impl ProducerTable {
                 return Err(AppendError::CoordinatorFenced { got, current });
             }
         }
-        state.apply(header, marker);
+        staged.ended.extend(state.apply(header, marker));
         Ok(())
     }
 
-    /// Lets the staged changes count.
-    pub(crate) fn commit(&mut self, staged: StagedProducers, producers_max: usize) {
-        for (id, state) in staged.0 {
+    /// Lets the staged changes count; returns the transactions that they abort.
+    pub(crate) fn commit(
+        &mut self,
+        staged: StagedProducers,
+        producers_max: usize,
+    ) -> Vec<AbortedTransaction> {
+        for (id, state) in staged.states {
             if !self.producers.contains_key(&id) && self.producers.len() >= producers_max {
                 self.evict(producers_max);
             }
-            self.producers.insert(id, state);
+            self.set(id, state);
+        }
+        let ended = staged.ended.into_iter();
+        ended.filter_map(|ended| self.end(ended)).collect()
+    }
+
+    fn set(&mut self, id: ProducerId, state: ProducerState) {
+        let start = state.transaction_start;
+        let before = self.producers.insert(id, state);
+        let start_before = before.and_then(|before| before.transaction_start);
+        if start_before != start {
+            if let Some(start) = start_before {
+                self.open.remove(&(start, id));
+            }
+            if let Some(start) = start {
+                self.open.insert((start, id));
+            }
         }
     }
 
-    /// Takes over one batch of a log that is being replayed.
-    pub(crate) fn replay(&mut self, header: &BatchHeader, marker: Option<Marker>) {
-        if header.has_producer() {
-            let known = self.producers.entry(header.producer_id);
-            known
-                .or_insert_with(ProducerState::unknown)
-                .apply(header, marker);
+    /// Takes over one batch of a log that is being replayed; returns the transaction that it
+    /// aborts.
+    pub(crate) fn replay(
+        &mut self,
+        header: &BatchHeader,
+        marker: Option<Marker>,
+    ) -> Option<AbortedTransaction> {
+        if !header.has_producer() {
+            return None;
         }
+        let id = header.producer_id;
+        let known = self.producers.get(&id).cloned();
+        let mut state = known.unwrap_or_else(ProducerState::unknown);
+        let ended = state.apply(header, marker);
+        self.set(id, state);
+        self.end(ended?)
+    }
+
+    /// The marker of a transaction is in the log.
+    fn end(&mut self, ended: Ended) -> Option<AbortedTransaction> {
+        self.undecided.push_back(ended);
+        let first_open = self.open.first().map(|(start, _)| *start);
+        (ended.outcome == Outcome::Aborted).then(|| AbortedTransaction {
+            producer_id: ended.producer_id,
+            first_offset: ended.start,
+            last_offset: ended.marker,
+            last_stable_offset: first_open.unwrap_or(ended.marker.next()),
+        })
+    }
+
+    /// Everything below is decided.
+    pub(crate) fn decide(&mut self, high_watermark: Offset) {
+        while self
+            .undecided
+            .front()
+            .is_some_and(|ended| ended.marker < high_watermark)
+        {
+            self.undecided.pop_front();
+        }
+    }
+
+    /// The marker that decides the next transaction once it is below the high watermark.
+    pub(crate) fn next_marker(&self) -> Option<Offset> {
+        self.undecided.front().map(|ended| ended.marker)
     }
 
     /// Forgets a sixteenth, those idle longest first; an open transaction is never forgotten.
@@ -276,12 +363,11 @@ impl ProducerTable {
         views
     }
 
-    /// First offset of the oldest open transaction.
+    /// First offset of the oldest undecided transaction.
     pub(crate) fn first_unstable_offset(&self) -> Option<Offset> {
-        self.producers
-            .values()
-            .filter_map(|state| state.transaction_start)
-            .min()
+        let open = self.open.first().map(|(start, _)| *start);
+        let ended = self.undecided.iter().map(|ended| ended.start);
+        ended.chain(open).min()
     }
 
     /// Last data offset of each producer, or `None` where only a marker is known: the batches
@@ -333,9 +419,11 @@ impl ProducerTable {
             };
             (entry.producer_id, state)
         });
-        Self {
-            producers: producers.collect(),
+        let mut table = Self::default();
+        for (id, state) in producers {
+            table.set(id, state);
         }
+        table
     }
 }
 

@@ -99,6 +99,7 @@ pub(crate) fn take_stock(place: Place<'_>, tp: &TopicPartition) -> Result<Files,
         names = list(place).map_err(io)?;
     }
     let mut files = Files::default();
+    let mut aborted = BTreeSet::new();
     let bases: BTreeSet<Offset> = names
         .iter()
         .filter_map(|name| match kind_of(name) {
@@ -117,7 +118,11 @@ pub(crate) fn take_stock(place: Place<'_>, tp: &TopicPartition) -> Result<Files,
                     .push(Arc::new(Segment::new(base, size, size)));
             }
             Kind::Snapshot(at) => drop(files.snapshots.insert(at)),
-            Kind::Index(base) if bases.contains(&base) => {}
+            Kind::Index(base) if bases.contains(&base) => {
+                if name.ends_with(paths::TXN_INDEX) {
+                    aborted.insert(base);
+                }
+            }
             Kind::Index(_) | Kind::Leftover => place.disk.remove(&path).map_err(io)?,
             Kind::Due => files.due.push(DueFile {
                 at_mono_ms: 0,
@@ -128,6 +133,9 @@ pub(crate) fn take_stock(place: Place<'_>, tp: &TopicPartition) -> Result<Files,
         }
     }
     files.segments.sort_unstable_by_key(|segment| segment.base);
+    for segment in files.segments.iter().filter(|s| aborted.contains(&s.base)) {
+        segment.read_aborted_from_file();
+    }
     Ok(files)
 }
 
@@ -153,8 +161,9 @@ fn finish_swaps(place: Place<'_>, names: &[String]) -> Result<(), StorageError> 
                 place.disk.remove(&place.dir.join(other)).map_err(io)?;
             }
         }
-        // The old indexes must not be taken for those of the new segment.
-        for kind in [paths::INDEX, paths::TIME_INDEX, paths::TXN_INDEX] {
+        // The old indexes must not be taken for those of the new segment. That of the aborted
+        // transactions is the new one already.
+        for kind in [paths::INDEX, paths::TIME_INDEX] {
             let old = paths::segment_file(place.dir, base, kind);
             if place.disk.exists(&old).map_err(io)? {
                 place.disk.remove(&old).map_err(io)?;

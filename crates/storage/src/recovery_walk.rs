@@ -10,6 +10,7 @@ use std::sync::Arc;
 use highwater_records::BatchHeader;
 use highwater_types::{LeaderEpoch, Offset};
 
+use crate::aborted::{AbortedTransaction, saved_below};
 use crate::active_index::ActiveIndex;
 use crate::append::marker_of;
 use crate::config::LogConfig;
@@ -50,6 +51,8 @@ struct Walker<'a> {
     flushed_end: Offset,
     replay_from: Offset,
     may_cut: bool,
+    /// What the producers have aborted in the segment at hand.
+    aborted: Vec<AbortedTransaction>,
     walk: Walk,
 }
 
@@ -89,6 +92,7 @@ pub(crate) fn walk(
         flushed_end,
         replay_from,
         may_cut,
+        aborted: Vec::new(),
         walk,
     };
     let start = replay_from.min(flushed_end);
@@ -110,6 +114,12 @@ pub(crate) fn walk(
                 walker.remove_behind(segments, at + 1)?;
             }
         }
+        if next_base.is_none_or(|next| next > flushed_end) || at + 1 == segments.len() {
+            // What the file says behind this is about records that are not sure to be there.
+            let saved = saved_below(place, segment.base, replay_from);
+            segment.hold_aborted(saved, &walker.aborted);
+        }
+        walker.aborted.clear();
         at += 1;
     }
     if let Some(last) = segments.last() {
@@ -308,7 +318,8 @@ impl Walker<'_> {
 
     fn note(&mut self, header: &BatchHeader, marker: Option<Marker>) {
         if header.base_offset >= self.replay_from {
-            self.walk.producers.replay(header, marker);
+            let aborted = self.walk.producers.replay(header, marker);
+            self.aborted.extend(aborted);
         }
         let epoch = header.partition_leader_epoch;
         // Epochs never fall; no checksum covers them, so one that is too high was changed.

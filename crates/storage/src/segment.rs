@@ -1,4 +1,4 @@
-//! One segment: a file of batches and its two indexes.
+//! One segment: a file of batches and its indexes.
 //!
 //! A segment remembers which of its bytes this process may serve. Bytes it has written itself
 //! are trusted; bytes that were there at start are checked once, piece by piece, before they
@@ -13,6 +13,7 @@ use highwater_disk::{Disk, File, OpenMode};
 use highwater_types::Offset;
 use parking_lot::Mutex;
 
+use crate::aborted::AbortedIndex;
 use crate::active_index::MaxTimestamp;
 use crate::error::StorageError;
 use crate::handles::{Cached, HandleCache, Slot};
@@ -61,6 +62,7 @@ pub(crate) struct SegmentState {
     /// Checked ranges below `trusted_from`, sorted, not touching.
     verified: Vec<(u64, u64)>,
     pub(crate) damaged: Vec<Damage>,
+    pub(crate) aborted: AbortedIndex,
 }
 
 /// One segment of a log.

@@ -9,4 +9,5 @@ mod indexes;
 mod oddities;
 mod recovery_cost;
 mod support;
+mod transactions;
 mod wal;

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use highwater_types::{Now, Offset};
 
+use crate::aborted::Saved;
 use crate::active_index::ActiveIndex;
 use crate::error::{ReadError, StorageError};
 use crate::flush_journal::FlushedEnd;
@@ -95,6 +96,7 @@ impl PartitionLog {
                     Sought::Damage(damage) => damage.position,
                 };
                 self.cut_segment(&target.segment, position)
+                    .and_then(|()| self.cut_aborted(&target.segment, offset))
                     .map_err(|error| self.judge(error))?;
                 Some(target.segment)
             }
@@ -117,6 +119,7 @@ impl PartitionLog {
         let dir = self.path();
         let loaded = load_producers(self.place(&dir), &segments, offset);
         writer.producers = loaded.map_err(|error| self.judge(error))?;
+        self.ends.note_transactions(&writer.producers);
         self.size_bytes
             .store(segments.iter().map(|s| s.size()).sum(), Ordering::Release);
         self.note_flushed();
@@ -213,6 +216,20 @@ impl PartitionLog {
         }
         segment.drop_indexes();
         self.view.lock().index = Some(Box::new(index));
+        Ok(())
+    }
+
+    /// Forgets the aborted transactions whose markers were cut.
+    fn cut_aborted(&self, segment: &Segment, offset: Offset) -> Result<(), StorageError> {
+        let dir = self.path();
+        let mut kept = self.aborted_in(segment, Offset::ZERO)?;
+        kept.retain(|entry| entry.last_offset < offset);
+        segment.hold_aborted(Saved::unknown(), &kept);
+        // DURABILITY: other records take the offsets that the file would speak of.
+        if let Some(unsaved) = segment.unsaved_aborted() {
+            segment.save_aborted(self.place(&dir), &unsaved)?;
+            segment.aborted_saved(&unsaved);
+        }
         Ok(())
     }
 

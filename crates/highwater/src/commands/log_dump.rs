@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use highwater_disk::RealDisk;
 use highwater_records::TimestampType;
+use highwater_storage::AbortedTransaction;
 use highwater_storage::dump::{
     Dump, DumpedBatch, DumpedRecord, DumpedSegment, Records, SnapshotEntry, WalEntry, dump_file,
     write_text,
@@ -95,6 +96,14 @@ struct TimeIndexEntry {
 }
 
 #[derive(Debug, Serialize)]
+struct Aborted {
+    producer_id: i64,
+    first_offset: i64,
+    last_offset: i64,
+    last_stable_offset: i64,
+}
+
+#[derive(Debug, Serialize)]
 struct PartitionOffset {
     partition: String,
     offset: i64,
@@ -159,6 +168,9 @@ enum Content<'a> {
     },
     TimeIndex {
         entries: Vec<TimeIndexEntry>,
+    },
+    AbortedTransactions {
+        entries: Vec<Aborted>,
     },
     ProducerSnapshot {
         producers: Vec<Producer>,
@@ -302,6 +314,15 @@ fn time_index_entry((timestamp_ms, offset): &(i64, Offset)) -> TimeIndexEntry {
     }
 }
 
+fn aborted(entry: &AbortedTransaction) -> Aborted {
+    Aborted {
+        producer_id: entry.producer_id.get(),
+        first_offset: entry.first_offset.get(),
+        last_offset: entry.last_offset.get(),
+        last_stable_offset: entry.last_stable_offset.get(),
+    }
+}
+
 fn content<'a>(dump: Dump, path: &'a Path, damage: &'a Damage) -> Content<'a> {
     match dump {
         Dump::Segment(segment) => Content::Segment {
@@ -317,6 +338,9 @@ fn content<'a>(dump: Dump, path: &'a Path, damage: &'a Damage) -> Content<'a> {
         },
         Dump::TimeIndex(entries) => Content::TimeIndex {
             entries: entries.iter().map(time_index_entry).collect(),
+        },
+        Dump::AbortedTransactions(entries) => Content::AbortedTransactions {
+            entries: entries.iter().map(aborted).collect(),
         },
         Dump::Snapshot(entries) => Content::ProducerSnapshot {
             producers: entries.iter().map(producer).collect(),

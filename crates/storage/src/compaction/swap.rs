@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use highwater_disk::OpenMode;
-use highwater_types::Now;
+use highwater_types::{Now, Offset};
 
+use crate::aborted::to_bytes;
 use crate::active_index::ActiveIndex;
+use crate::checkpoint::{Durable, replace_file};
 use crate::error::StorageError;
 use crate::log::{PartitionLog, Writer};
 use crate::paths;
@@ -53,9 +55,13 @@ impl PartitionLog {
         for segment in group {
             segment.pin(self.place(&dir), OpenMode::ReadWrite)?;
         }
-        self.swap_files(&mut writer, group, index, now)
+        self.join_aborted(group)
+            .and_then(|()| self.swap_files(&mut writer, group, index, now))
             .map_err(|error| self.judge(error))?;
         let fresh = Arc::new(Segment::new(first.base, size, 0));
+        if group.iter().any(|segment| segment.may_have_aborted()) {
+            fresh.read_aborted_from_file();
+        }
         fresh.state.lock().max_timestamp = Some(index.max_timestamp);
         let mut view = self.view.lock();
         let Some(at) = view
@@ -71,6 +77,26 @@ impl PartitionLog {
         self.size_bytes.fetch_add(size, Ordering::AcqRel);
         self.size_bytes.fetch_sub(before, Ordering::AcqRel);
         Ok(true)
+    }
+
+    /// Lets the first segment of a group say which transactions were aborted in all of it. That
+    /// does no harm if the group stays what it is.
+    fn join_aborted(&self, group: &[Arc<Segment>]) -> Result<(), StorageError> {
+        let Some((first, others)) = group.split_first() else {
+            return Ok(());
+        };
+        if !others.iter().any(|segment| segment.may_have_aborted()) {
+            return Ok(());
+        }
+        let mut all = Vec::new();
+        for segment in group {
+            all.extend(self.aborted_in(segment, Offset::ZERO)?);
+        }
+        all.sort_unstable_by_key(|entry| entry.last_offset);
+        all.dedup();
+        let path = paths::segment_file(&self.path(), first.base, paths::TXN_INDEX);
+        // DURABILITY: it is there before the segments are one.
+        replace_file(&*self.dir.disk, &path, &to_bytes(&all), Durable::Yes)
     }
 
     fn swap_files(

@@ -40,6 +40,28 @@ fn open(disk: &FaultyDisk) -> Box<DumpedSegment> {
 }
 
 #[test]
+fn aborted_transactions_are_shown_as_kafka_shows_them() {
+    let path = Path::new("/00000000000000000000.txnindex");
+    let disk = FaultyDisk::new();
+    let file = disk.open(path, OpenMode::Create).unwrap();
+    let entry = AbortedTransaction {
+        producer_id: highwater_types::ProducerId(7),
+        first_offset: Offset(1),
+        last_offset: Offset(2),
+        last_stable_offset: Offset(3),
+    };
+    file.write_all_at(&crate::aborted::to_bytes(&[entry]), 0)
+        .unwrap();
+    let mut text = Vec::new();
+    let dump = dump_file(&disk, path, Records::Omit).unwrap();
+    write_text(dump, &mut text, &mut |_| {}).unwrap();
+    let line = "version: 0 producerId: 7 firstOffset: 1 lastOffset: 2 lastStableOffset: 3\n";
+    assert_eq!(String::from_utf8(text).unwrap(), line);
+    file.set_len(33).unwrap();
+    assert!(dump_file(&disk, path, Records::Omit).is_err());
+}
+
+#[test]
 fn headers_of_records_are_shown_in_order_and_with_duplicates() {
     let disk = segment(&batch(1));
     let found: Vec<_> = open(&disk).map(Result::unwrap).collect();

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use highwater_types::Offset;
 
-use super::{Dump, DumpedBatch, DumpedRecord, FlushedEnd, WalEntry};
+use super::{Dump, DumpedBatch, DumpedRecord, FlushedEnd, SnapshotEntry, WalEntry};
 
 /// Writes one line per entry, in the order of the file, and calls `seen` with each batch of a
 /// segment.
@@ -34,24 +34,20 @@ pub fn write_text(
                 writeln!(out, "timestamp: {timestamp_ms} offset: {offset}")?;
             }
         }
-        Dump::Snapshot(entries) => {
+        Dump::AbortedTransactions(entries) => {
             for entry in entries {
                 writeln!(
                     out,
-                    "producerId: {} producerEpoch: {} lastSequence: {} lastOffset: {} \
-                     offsetDelta: {} lastTimestamp: {} coordinatorEpoch: {} \
-                     currentTxnFirstOffset: {}",
+                    "version: 0 producerId: {} firstOffset: {} lastOffset: {} \
+                     lastStableOffset: {}",
                     entry.producer_id,
-                    entry.producer_epoch,
-                    entry.last_sequence,
+                    entry.first_offset,
                     entry.last_offset,
-                    entry.offset_delta,
-                    entry.timestamp_ms,
-                    entry.coordinator_epoch,
-                    entry.transaction_start.map_or(-1, Offset::get),
+                    entry.last_stable_offset,
                 )?;
             }
         }
+        Dump::Snapshot(entries) => write_snapshot(out, &entries)?,
         Dump::Offsets(entries) => {
             for (tp, offset) in entries {
                 writeln!(out, "{tp}: {offset}")?;
@@ -70,6 +66,25 @@ pub fn write_text(
         }
         Dump::FlushedEnds(entries) => write_flushed_ends(out, &entries)?,
         Dump::Wal(entries) => write_wal(out, &entries)?,
+    }
+    Ok(())
+}
+
+fn write_snapshot(out: &mut dyn Write, entries: &[SnapshotEntry]) -> io::Result<()> {
+    for entry in entries {
+        writeln!(
+            out,
+            "producerId: {} producerEpoch: {} lastSequence: {} lastOffset: {} offsetDelta: {} \
+             lastTimestamp: {} coordinatorEpoch: {} currentTxnFirstOffset: {}",
+            entry.producer_id,
+            entry.producer_epoch,
+            entry.last_sequence,
+            entry.last_offset,
+            entry.offset_delta,
+            entry.timestamp_ms,
+            entry.coordinator_epoch,
+            entry.transaction_start.map_or(-1, Offset::get),
+        )?;
     }
     Ok(())
 }

@@ -1,0 +1,343 @@
+//! Transactions as a reader of committed records needs to know them: which are undecided, and
+//! which were aborted, whatever has happened to the disk meanwhile. What the log says is held
+//! against the batches that are in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use highwater_disk::{Disk, FaultyDisk, OpenMode};
+use highwater_records::{
+    BatchSpec, ControlType, EndTxnMarker, RecordBatchBuilder, Scratch, batches,
+};
+use highwater_types::{LeaderEpoch, Offset, ProducerId};
+use proptest::prelude::*;
+
+use super::crash_points::images;
+use super::support::*;
+use crate::{AbortedTransaction, AppendBatch, AppendOrigin, Commit, LogConfig, PartitionLog};
+
+fn config() -> LogConfig {
+    LogConfig {
+        segment_bytes: 700,
+        index_interval_bytes: 100,
+        ..LogConfig::default()
+    }
+}
+
+fn append_as(log: &PartitionLog, bytes: &[u8], origin: AppendOrigin) -> Option<Offset> {
+    let header = highwater_records::BatchHeader::parse(bytes).unwrap();
+    let batch = AppendBatch { header, bytes };
+    let now = at(header.max_timestamp_ms);
+    let done = log
+        .append_leader(&[batch], LeaderEpoch(0), now, origin)
+        .ok()?;
+    Some(done.base_offset)
+}
+
+/// One batch of one record in a transaction; the sequence follows from what the log knows.
+fn write(log: &PartitionLog, id: i64) -> Option<Offset> {
+    let known = log.producers();
+    let last = known
+        .iter()
+        .find(|known| known.producer_id == ProducerId(id));
+    let sequence = last.map_or(0, |known| known.last_sequence + 1);
+    let mut builder = RecordBatchBuilder::new(BatchSpec {
+        producer: producer(id, 0, sequence),
+        transactional: true,
+        ..BatchSpec::default()
+    });
+    builder.append(1000, None, Some(b"value"), &[]).unwrap();
+    append_as(log, &builder.finish().unwrap(), AppendOrigin::Client)
+}
+
+fn end(log: &PartitionLog, id: i64, outcome: ControlType) -> Option<Offset> {
+    let marker = EndTxnMarker {
+        outcome,
+        coordinator_epoch: 0,
+    };
+    let bytes = RecordBatchBuilder::end_txn_marker(&marker, 1000, producer(id, 0, -1));
+    append_as(log, &bytes.unwrap(), AppendOrigin::Coordinator)
+}
+
+/// What the batches of the log say: the first offsets of the open transactions, and what was
+/// aborted.
+fn read_from_batches(
+    log: &PartitionLog,
+) -> (BTreeMap<ProducerId, Offset>, Vec<AbortedTransaction>) {
+    let (mut open, mut aborted) = (BTreeMap::new(), Vec::new());
+    let mut from = log.log_start();
+    let mut scratch = Scratch::new();
+    while let Some(range) = log.read(from, log.log_end(), 1 << 20, true).unwrap() {
+        let mut bytes = vec![0; range.len];
+        range.file.read_full_at(&mut bytes, range.position).unwrap();
+        for batch in batches(&bytes).flatten() {
+            let header = batch.header;
+            from = header.next_offset();
+            if !header.attributes.is_transactional() {
+                continue;
+            }
+            if !header.attributes.is_control() {
+                open.entry(header.producer_id).or_insert(header.base_offset);
+                continue;
+            }
+            let mut records = batch.records(&mut scratch, 1 << 20).unwrap();
+            let record = records.next().unwrap().unwrap();
+            let marker = EndTxnMarker::decode(record.key, record.value).unwrap();
+            let start = open.remove(&header.producer_id);
+            if let (Some(first_offset), ControlType::Abort) = (start, marker.outcome) {
+                let still_open = open.values().min().copied();
+                aborted.push(AbortedTransaction {
+                    producer_id: header.producer_id,
+                    first_offset,
+                    last_offset: header.last_offset(),
+                    last_stable_offset: still_open.unwrap_or(header.next_offset()),
+                });
+            }
+        }
+    }
+    (open, aborted)
+}
+
+/// Whether the log says what its batches say.
+fn check(log: &PartitionLog) -> Result<(), String> {
+    log.decide_transactions(log.log_end());
+    let (open, aborted) = read_from_batches(log);
+    let unstable = log.first_unstable_offset();
+    if unstable != open.values().min().copied() {
+        return Err(format!("first unstable {unstable:?}, open {open:?}"));
+    }
+    let (start, end) = (log.log_start().0, log.log_end().0);
+    for from in (start..end).step_by(3) {
+        for until in [from + 1, from + 7, end] {
+            let (from, until) = (Offset(from), Offset(until));
+            let said = log.aborted_transactions(from, until);
+            let said = said.map_err(|error| error.to_string())?;
+            let touches = |entry: &&AbortedTransaction| {
+                entry.last_offset >= from && entry.first_offset < until
+            };
+            let mut wanted: Vec<_> = aborted.iter().filter(touches).copied().collect();
+            wanted.sort_unstable_by_key(|entry| entry.first_offset);
+            if said != wanted {
+                return Err(format!("{from}..{until}: said {said:?}, wanted {wanted:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_transaction_is_unstable_until_its_marker_is_below_the_high_watermark() {
+    let log = create(&open_dir(&FaultyDisk::new()), config());
+    assert_eq!(log.first_unstable_offset(), None);
+    append(&log, &["before"], 1000);
+    assert_eq!(write(&log, 1), Some(Offset(1)));
+    assert_eq!(write(&log, 2), Some(Offset(2)));
+    assert_eq!(end(&log, 1, ControlType::Commit), Some(Offset(3)));
+    log.decide_transactions(Offset(3));
+    assert_eq!(log.first_unstable_offset(), Some(Offset(1)));
+    log.decide_transactions(Offset(4));
+    assert_eq!(log.first_unstable_offset(), Some(Offset(2)));
+    log.advance_log_start(Offset(3)).unwrap();
+    assert_eq!(log.first_unstable_offset(), Some(Offset(3)));
+    assert_eq!(end(&log, 2, ControlType::Abort), Some(Offset(4)));
+    log.decide_transactions(Offset(5));
+    assert_eq!(log.first_unstable_offset(), None);
+    // A marker without a transaction ends nothing.
+    assert_eq!(end(&log, 2, ControlType::Abort), Some(Offset(5)));
+    let aborted = log.aborted_transactions(Offset(3), Offset(6)).unwrap();
+    let expected = AbortedTransaction {
+        producer_id: ProducerId(2),
+        first_offset: Offset(2),
+        last_offset: Offset(4),
+        last_stable_offset: Offset(5),
+    };
+    assert_eq!(aborted, [expected]);
+    assert_eq!(log.aborted_transactions(Offset(5), Offset(6)).unwrap(), []);
+}
+
+#[test]
+fn a_damaged_list_of_aborted_transactions_is_made_anew() {
+    let disk = FaultyDisk::new();
+    let log = create(&open_dir(&disk), config());
+    for round in 0..12 {
+        write(&log, round % 3);
+        end(&log, round % 3, ControlType::Abort);
+    }
+    log.roll(at(2000)).unwrap();
+    log.flush().unwrap();
+    let path = crate::paths::segment_file(&log_path(), Offset(0), "txnindex");
+    let good = disk.read_file(&path, 1 << 20).unwrap();
+    assert!(good.len() >= 2 * crate::aborted::ABORTED_ENTRY_LEN);
+    drop(log);
+    for damaged in [
+        [good.as_slice(), &[7]].concat(),
+        good[..good.len() - 3].to_vec(),
+        vec![0; good.len()],
+    ] {
+        let file = disk.open(&path, OpenMode::Truncate).unwrap();
+        file.write_all_at(&damaged, 0).unwrap();
+        let (log, _) = reopen(&disk, config());
+        check(&log).unwrap();
+        assert_eq!(disk.read_file(&path, 1 << 20).unwrap(), good);
+    }
+}
+
+#[test]
+fn what_is_cut_off_was_neither_aborted_nor_left_open() {
+    let disk = FaultyDisk::new();
+    let log = create(&open_dir(&disk), config());
+    for id in 0..20 {
+        write(&log, id);
+        write(&log, 100 + id);
+        end(&log, id, ControlType::Abort);
+    }
+    for cut in [50, 31, 30, 2] {
+        log.truncate_to(Offset(cut), at(3000)).unwrap();
+        check(&log).unwrap();
+        write(&log, 500 + cut);
+        end(&log, 500 + cut, ControlType::Commit);
+        check(&log).unwrap();
+        log.flush().unwrap();
+    }
+    drop(log);
+    check(&reopen(&disk, config()).0).unwrap();
+}
+
+type Step = Result<(), Box<dyn std::error::Error>>;
+
+/// Interleaved transactions with flushes of every kind. Ends early when the disk dies.
+fn live(disk: &FaultyDisk) -> Step {
+    let dir = try_open_dir(disk)?;
+    let log = Arc::new(dir.create_partition(&tp("t-0"), TOPIC_ID, config().into())?);
+    let outcomes = [ControlType::Abort, ControlType::Commit, ControlType::Abort];
+    for round in 0..14_i64 {
+        let id = round % 4;
+        write(&log, id).ok_or("it cannot be written")?;
+        write(&log, 50).ok_or("it cannot be written")?;
+        let ends = if round % 5 == 4 { 50 } else { (round + 3) % 4 };
+        let outcome = outcomes[round as usize % 3];
+        end(&log, ends, outcome).ok_or("it cannot be ended")?;
+        match round % 4 {
+            0 => drop(log.flush()?),
+            1 => match dir.commit(&[&log])[..] {
+                [Commit::Done(_) | Commit::Declined] => drop(dir.persist_flushed_ends()?),
+                _ => return Err("the commit failed".into()),
+            },
+            2 if round == 10 => log.truncate_to(log.log_end() + -4, at(2000))?,
+            _ => {}
+        }
+        if dir.wants_wal_upkeep() {
+            dir.keep_up_wal()?;
+        }
+        if round == 7 {
+            log.roll(at(2000))?;
+        }
+    }
+    log.close()?;
+    dir.close_clean(&[(tp("t-0"), log.log_end())])?;
+    Ok(())
+}
+
+fn check_image(disk: &FaultyDisk) -> Result<(), String> {
+    let dir = try_open_dir(disk).map_err(|error| error.to_string())?;
+    let Ok((log, _)) = dir.open_partition(&tp("t-0"), config().into(), at(0)) else {
+        // It was not made yet.
+        return Ok(());
+    };
+    check(&log)?;
+    write(&log, 60).ok_or("the log does not go on")?;
+    end(&log, 60, ControlType::Commit).ok_or("the log does not go on")?;
+    log.flush().map_err(|error| error.to_string())?;
+    check(&log)
+}
+
+fn operations_of_a_life() -> u64 {
+    let disk = FaultyDisk::new();
+    live(&disk).unwrap();
+    disk.operations()
+}
+
+#[test]
+fn what_was_aborted_is_known_wherever_the_machine_stops() {
+    for stop in 0..=operations_of_a_life() {
+        let disk = FaultyDisk::new();
+        disk.crash_after(stop);
+        let _ = live(&disk);
+        for image in images() {
+            let left = disk.crash(image);
+            if let Err(why) = check_image(&left) {
+                panic!("stopped after {stop} operations, {image:?}: {why}");
+            }
+            // And once more, with what the first recovery has written.
+            if let Err(why) = check_image(&left.crash(image)) {
+                panic!("stopped after {stop} operations, {image:?}, again: {why}");
+            }
+        }
+    }
+}
+
+#[test]
+fn control_a_sync_that_does_nothing_is_found_out() {
+    let found_out = (0..=operations_of_a_life()).any(|stop| {
+        let disk = FaultyDisk::new();
+        disk.ignore_syncs(true);
+        disk.crash_after(stop);
+        let _ = live(&disk);
+        images().any(|image| check_image(&disk.crash(image)).is_err())
+    });
+    assert!(found_out);
+}
+
+#[derive(Clone, Debug)]
+enum Action {
+    Write(i64),
+    Commit(i64),
+    Abort(i64),
+    Flush,
+    Roll,
+    Reopen,
+    Truncate(i64),
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        6 => (0..4_i64).prop_map(Action::Write),
+        2 => (0..4_i64).prop_map(Action::Commit),
+        3 => (0..4_i64).prop_map(Action::Abort),
+        2 => Just(Action::Flush),
+        1 => Just(Action::Roll),
+        1 => Just(Action::Reopen),
+        1 => (0..9_i64).prop_map(Action::Truncate),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_life_of_a_log_leaves_it_knowing_what_its_batches_say(
+        actions in proptest::collection::vec(action(), 1..60)
+    ) {
+        let mut disk = FaultyDisk::new();
+        let mut log = create(&open_dir(&disk), config());
+        for action in actions {
+            match action {
+                Action::Write(id) => drop(write(&log, id)),
+                Action::Commit(id) => drop(end(&log, id, ControlType::Commit)),
+                Action::Abort(id) => drop(end(&log, id, ControlType::Abort)),
+                Action::Flush => drop(log.flush().unwrap()),
+                Action::Roll => log.roll(at(2000)).unwrap(),
+                Action::Reopen => {
+                    drop(log);
+                    disk = disk.crash(highwater_disk::CrashImage::All);
+                    log = reopen(&disk, config()).0;
+                }
+                Action::Truncate(back) => {
+                    let to = Offset((log.log_end().0 - back).max(0));
+                    log.truncate_to(to, at(2000)).unwrap();
+                }
+            }
+            prop_assert_eq!(check(&log), Ok(()));
+        }
+    }
+}
