@@ -31,6 +31,8 @@ pub struct ReadRange {
     pub len: usize,
     /// Base offset of the first batch; may be smaller than the offset that was asked for.
     pub first_batch_offset: Offset,
+    /// No record in the range has this offset or a larger one; it may be far behind.
+    pub until: Offset,
 }
 
 /// A batch within a segment.
@@ -157,7 +159,11 @@ impl PartitionLog {
             Some(known) => known,
             None => self.upper_position(&target, upper)?,
         };
-        self.range(&target, first, end, max_bytes, at_least_one)
+        let range = self.range(&target, first, end, max_bytes, at_least_one)?;
+        Ok(range.map(|range| ReadRange {
+            until: upper.min(target.end),
+            ..range
+        }))
     }
 
     /// Where the first batch starts that is not wholly below `upper`.
@@ -194,6 +200,7 @@ impl PartitionLog {
             position: first.position,
             len: (stop - first.position) as usize,
             first_batch_offset: first.base_offset,
+            until: target.end,
         }))
     }
 

@@ -18,8 +18,8 @@ use highwater_replication::{
     Replica, ReplicaSettings, ReplicationError,
 };
 use highwater_storage::{
-    AppendBatch, AppendError, AppendOrigin, AppendOutcome, Appended, PartitionLog, ReadError,
-    StorageError,
+    AbortedTransaction, AppendBatch, AppendError, AppendOrigin, AppendOutcome, Appended,
+    PartitionLog, ReadError, StorageError,
 };
 use highwater_types::{BrokerId, LeaderEpoch, Now, Offset, TopicId, TopicPartition};
 use parking_lot::Mutex;
@@ -83,7 +83,11 @@ impl FileRange for LogRange {
 pub(crate) struct PartitionRead {
     pub(crate) range: Option<LogRange>,
     pub(crate) high_watermark: Offset,
+    /// In front of which every transaction is decided.
+    pub(crate) last_stable: Offset,
     pub(crate) log_start: Offset,
+    /// The transactions that a reader of committed records must leave out.
+    pub(crate) aborted: Vec<AbortedTransaction>,
 }
 
 /// Which end a reader may see.
@@ -91,8 +95,20 @@ pub(crate) struct PartitionRead {
 pub(crate) enum Reader {
     /// A consumer: up to the high watermark.
     Consumer,
+    /// A consumer of committed records: up to the last stable offset.
+    Committed,
     /// The broker itself, or a follower: up to the log end.
     Replica,
+}
+
+impl Reader {
+    /// Who reads with this isolation level of the wire: 1 stands for committed records.
+    pub(crate) fn of_isolation_level(level: i8) -> Self {
+        match level {
+            1 => Self::Committed,
+            _ => Self::Consumer,
+        }
+    }
 }
 
 /// A partition on this broker.
@@ -152,6 +168,7 @@ impl Partition {
             lineage,
             settings(&config, 30_000),
         );
+        log.decide_transactions(replica.high_watermark());
         Self {
             name,
             topic_id,
@@ -178,6 +195,23 @@ impl Partition {
 
     pub(crate) fn high_watermark(&self) -> Offset {
         Offset(self.high_watermark.load(Ordering::Acquire))
+    }
+
+    /// In front of it lies what a reader of committed records may see.
+    pub(crate) fn last_stable_offset(&self) -> Offset {
+        // In this order: what was opened before the watermark moved is seen.
+        let high_watermark = self.high_watermark();
+        let unstable = self.log.first_unstable_offset();
+        unstable.map_or(high_watermark, |unstable| unstable.min(high_watermark))
+    }
+
+    /// The offset behind what a reader may see.
+    pub(crate) fn visible_end(&self, reader: Reader) -> Offset {
+        match reader {
+            Reader::Consumer => self.high_watermark(),
+            Reader::Committed => self.last_stable_offset(),
+            Reader::Replica => self.log.log_end(),
+        }
     }
 
     pub(crate) fn leader_epoch(&self) -> LeaderEpoch {
@@ -256,6 +290,7 @@ impl Partition {
         if let Some(offset) = moved {
             self.high_watermark
                 .fetch_max(offset.get(), Ordering::AcqRel);
+            self.log.decide_transactions(offset);
             self.acks.reached(offset);
             self.watchers.wake_all();
         }
@@ -423,7 +458,9 @@ impl Partition {
         PartitionRead {
             range: None,
             high_watermark: self.high_watermark(),
+            last_stable: self.last_stable_offset(),
             log_start: self.log.log_start(),
+            aborted: Vec::new(),
         }
     }
 
@@ -435,20 +472,14 @@ impl Partition {
         at_least_one: bool,
         reader: Reader,
     ) -> Result<PartitionRead, PartitionError> {
-        let high_watermark = self.high_watermark();
-        let log_start = self.log.log_start();
-        let upper = match reader {
-            Reader::Consumer => high_watermark,
-            Reader::Replica => self.log.log_end(),
-        };
+        // First, so that what is said of the partition covers what is read.
+        let upper = self.visible_end(reader);
+        let look = self.look();
+        let log_start = look.log_start;
         // A consumer may know of records before they are committed, from a producer that waits
         // for less: for now there is nothing for it, but it has not lost its place.
         if offset >= upper.max(log_start) && offset <= self.log.log_end() {
-            return Ok(PartitionRead {
-                range: None,
-                high_watermark,
-                log_start,
-            });
+            return Ok(look);
         }
         if offset < log_start || offset > upper {
             let out = ReadError::OutOfRange {
@@ -457,16 +488,22 @@ impl Partition {
             };
             return Err(out.into());
         }
-        let found = self.log.read(offset, upper, max_bytes, at_least_one)?;
-        let range = found.map(|found| LogRange {
+        let Some(found) = self.log.read(offset, upper, max_bytes, at_least_one)? else {
+            return Ok(look);
+        };
+        let aborted = match reader {
+            Reader::Committed => self.log.aborted_transactions(offset, found.until)?,
+            Reader::Consumer | Reader::Replica => Vec::new(),
+        };
+        let range = LogRange {
             file: found.file,
             position: found.position,
             len: found.len,
-        });
+        };
         Ok(PartitionRead {
-            range,
-            high_watermark,
-            log_start,
+            range: Some(range),
+            aborted,
+            ..look
         })
     }
 

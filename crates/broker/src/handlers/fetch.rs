@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use highwater_net::{FileSource, Piece, Reply, Response};
 use highwater_protocol::fetch_response::{
-    self, EpochEndOffset, FetchPartition, FetchResponse, FetchTopic,
+    self, AbortedTransaction, EpochEndOffset, FetchPartition, FetchResponse, FetchTopic,
 };
 use highwater_protocol::messages::FetchRequest;
 use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
@@ -42,7 +42,7 @@ struct Plan {
     responder: Responder,
     min_bytes: usize,
     max_bytes: usize,
-    read_committed: bool,
+    reader: Reader,
     partitions: Vec<Asked>,
     session: Option<Arc<Mutex<FetchSession>>>,
     /// An incremental answer leaves out what the client knows.
@@ -214,7 +214,7 @@ fn plan(call: &Call<'_>, request: &FetchRequest) -> Result<Plan, ErrorCode> {
             .unwrap_or(0)
             .min(max_bytes),
         max_bytes,
-        read_committed: request.isolation_level == 1,
+        reader: Reader::of_isolation_level(request.isolation_level),
         partitions: resolve(call.broker, questions, by_id),
         session,
         incremental,
@@ -300,13 +300,8 @@ impl Plan {
         if partition.log.log_dir().is_offline() {
             return FetchPartition::error(index, ErrorCode::KAFKA_STORAGE_ERROR);
         }
-        match read_partition(partition, &asked.question, left, first) {
-            Ok(mut answer) => {
-                if self.read_committed {
-                    answer.aborted_transactions = Some(Vec::new());
-                }
-                answer
-            }
+        match read_partition(partition, &asked.question, left, first, self.reader) {
+            Ok(answer) => answer,
             Err(error) => {
                 let code = error_code(&error);
                 if !code.is_retriable() && code != ErrorCode::OFFSET_OUT_OF_RANGE {
@@ -388,6 +383,7 @@ fn read_partition(
     question: &SessionPartition,
     left: usize,
     first: bool,
+    reader: Reader,
 ) -> Result<FetchPartition<LogRange>, PartitionError> {
     let current =
         (question.current_leader_epoch.get() >= 0).then_some(question.current_leader_epoch);
@@ -407,11 +403,19 @@ fn read_partition(
     let read = if limit == 0 && !first {
         partition.look()
     } else {
-        partition.read(question.fetch_offset, limit, first, Reader::Consumer)?
+        partition.read(question.fetch_offset, limit, first, reader)?
     };
     answer.high_watermark = read.high_watermark;
-    answer.last_stable_offset = read.high_watermark;
+    answer.last_stable_offset = read.last_stable;
     answer.log_start_offset = read.log_start;
+    answer.aborted_transactions = (reader == Reader::Committed).then(|| {
+        let aborted = read.aborted.iter();
+        let to_skip = aborted.map(|transaction| AbortedTransaction {
+            producer_id: transaction.producer_id,
+            first_offset: transaction.first_offset,
+        });
+        to_skip.collect()
+    });
     answer.records = read
         .range
         .map(fetch_response::Piece::File)

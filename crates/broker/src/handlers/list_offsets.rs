@@ -13,7 +13,7 @@ use highwater_replication::ReadFrom;
 use highwater_types::{LeaderEpoch, Offset};
 
 use crate::broker::Broker;
-use crate::data::{AckWait, AllAcked, Partition, PartitionError};
+use crate::data::{AckWait, AllAcked, Partition, PartitionError, Reader};
 use crate::handlers::errors::error_code;
 use crate::hosting::{Named, in_topic};
 use crate::service::Call;
@@ -86,6 +86,7 @@ fn wait_for_latest(broker: &Broker, request: &ListOffsetsRequest) -> Arc<AckWait
 }
 
 fn answer(broker: &Broker, request: &ListOffsetsRequest, version: i16) -> ListOffsetsResponse {
+    let reader = Reader::of_isolation_level(request.isolation_level);
     let topics = request.topics.iter().map(|topic| {
         let found = broker.hosted_topic(Named::Name(topic.name.as_str()));
         let partitions = topic.partitions.iter().map(|asked| {
@@ -97,7 +98,7 @@ fn answer(broker: &Broker, request: &ListOffsetsRequest, version: i16) -> ListOf
             };
             let current = LeaderEpoch(asked.current_leader_epoch);
             let found = match is_known(asked.timestamp, version) {
-                true => look(&partition, current, asked.timestamp),
+                true => look(&partition, current, asked.timestamp, reader),
                 false => Err(ErrorCode::UNSUPPORTED_VERSION),
             };
             match found {
@@ -132,7 +133,12 @@ fn is_known(timestamp: i64, version: i16) -> bool {
     }
 }
 
-fn look(partition: &Partition, current: LeaderEpoch, timestamp: i64) -> Result<Found, ErrorCode> {
+fn look(
+    partition: &Partition,
+    current: LeaderEpoch,
+    timestamp: i64,
+    reader: Reader,
+) -> Result<Found, ErrorCode> {
     let code = |error: PartitionError| {
         let code = error_code(&error);
         tracing::debug!(partition = %partition.name, %error, "ListOffsets failed");
@@ -148,7 +154,7 @@ fn look(partition: &Partition, current: LeaderEpoch, timestamp: i64) -> Result<F
         leader_epoch: partition.epoch_at(offset),
     };
     // Only what a consumer may read exists for it.
-    let visible = partition.high_watermark();
+    let visible = partition.visible_end(reader);
     match timestamp {
         LATEST => Ok(Found {
             leader_epoch: partition.leader_epoch(),

@@ -316,13 +316,6 @@ fn warnings(staged: &[Staged]) -> Vec<String> {
                  committed records (isolation.level=read_committed) get nothing from there on"
             ));
         }
-        if copied.aborted > 0 {
-            warnings.push(format!(
-                "{tp}: aborted transactions: {}; until there are transactions, readers of \
-                 committed records see their records, too",
-                copied.aborted
-            ));
-        }
     }
     warnings
 }
