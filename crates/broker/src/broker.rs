@@ -338,7 +338,7 @@ impl Broker {
                 return;
             }
         }
-        self.groups.set_config(self);
+        self.groups.configure(self);
         if let Some(told) = self.on_config.get() {
             told(&self.config());
         }
@@ -504,12 +504,16 @@ impl Broker {
         }
     }
 
-    /// Makes the offsets topic if it is not there. Blocks on the disk.
-    pub(crate) fn ensure_offsets_topic(self: &Arc<Self>) -> Result<(), ErrorCode> {
-        if self.metadata.image().topic(OFFSETS_TOPIC).is_some() {
+    /// Makes a topic of the broker's own if it is not there. Blocks on the disk.
+    pub(crate) fn ensure_topic(
+        self: &Arc<Self>,
+        name: &str,
+        topic: impl FnOnce(&Self) -> NewTopic,
+    ) -> Result<(), ErrorCode> {
+        if self.metadata.image().topic(name).is_some() {
             return Ok(());
         }
-        let made = self.make_topics(&[self.offsets_topic()]);
+        let made = self.make_topics(&[topic(self)]);
         made.into_iter().next().unwrap_or(Ok(()))
     }
 

@@ -1,4 +1,4 @@
-//! The driver of the group machines: one shard for each partition of `__consumer_offsets`.
+//! The driver of the coordinators' machines: one shard for each partition of their topic.
 //!
 //! A step runs under the lock of its shard: the machine decides, the records are appended as
 //! one batch, and each is replayed. A reply leaves when the log is durable up to what the
@@ -6,37 +6,46 @@
 //! could take back. If an append fails the shard is thrown away and loaded from its log again:
 //! there is no way back for a state that was never written.
 
+mod groups;
 mod load;
+mod machine;
 mod shard;
 mod timers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use highwater_groups::{DropTopicsRequest, DroppedTopic, GroupConfig, Reply, Request};
 use highwater_protocol::ErrorCode;
-use highwater_types::{PartitionIndex, TopicName};
+use highwater_types::PartitionIndex;
 use parking_lot::RwLock;
+use tokio::sync::Notify;
 
 use crate::broker::Broker;
 use crate::data::Partition;
-use crate::views::GroupView;
+pub(crate) use groups::{GroupCoordinator, OFFSETS_TOPIC, is_offsets_topic};
+use machine::Machine;
 pub(crate) use shard::Shard;
 
-/// The topic that holds groups and their offsets.
-pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
-
-/// All shards of this broker.
-#[derive(Default)]
-pub(crate) struct GroupCoordinator {
-    shards: RwLock<HashMap<PartitionIndex, Arc<Shard>>>,
+/// All shards of one kind on this broker.
+pub(crate) struct Coordinator<M: Machine> {
+    shards: RwLock<HashMap<PartitionIndex, Arc<Shard<M>>>>,
     /// Told when a timer may have to ring earlier than thought.
-    rearm: tokio::sync::Notify,
+    rearm: Arc<Notify>,
 }
 
-/// The partition of a group: Java's hash of its id, as every Kafka broker computes it.
-pub(crate) fn partition_for(group_id: &str, partitions: usize) -> PartitionIndex {
-    let hash = group_id.encode_utf16().fold(0_i32, |hash, unit| {
+impl<M: Machine> Default for Coordinator<M> {
+    fn default() -> Self {
+        Self {
+            shards: RwLock::default(),
+            rearm: Arc::default(),
+        }
+    }
+}
+
+/// The partition of a group or transactional id: Java's hash of it, as every Kafka broker
+/// computes it.
+pub(crate) fn partition_for(key: &str, partitions: usize) -> PartitionIndex {
+    let hash = key.encode_utf16().fold(0_i32, |hash, unit| {
         hash.wrapping_mul(31).wrapping_add(i32::from(unit))
     });
     // The absolute value, unlike where keys are hashed; −2³¹, which has none, counts as 0.
@@ -44,11 +53,12 @@ pub(crate) fn partition_for(group_id: &str, partitions: usize) -> PartitionIndex
     PartitionIndex(positive % i32::try_from(partitions.max(1)).unwrap_or(1))
 }
 
-impl GroupCoordinator {
-    /// Takes over a partition of the offsets topic; its groups answer once they are loaded.
+impl<M: Machine> Coordinator<M> {
+    /// Takes over a partition of the topic; its shard answers once it is loaded.
     pub(crate) fn add(&self, broker: &Arc<Broker>, partition: &Arc<Partition>) {
         let index = partition.name.partition;
-        let shard = Arc::new(Shard::new(Arc::clone(partition), group_config(broker)));
+        let rearm = Arc::clone(&self.rearm);
+        let shard = Arc::new(Shard::new(broker, Arc::clone(partition), rearm));
         self.shards.write().insert(index, Arc::clone(&shard));
         shard.load(broker);
         self.rearm.notify_one();
@@ -69,16 +79,16 @@ impl GroupCoordinator {
     }
 
     /// Every shard.
-    pub(crate) fn shards(&self) -> Vec<Arc<Shard>> {
+    pub(crate) fn shards(&self) -> Vec<Arc<Shard<M>>> {
         self.shards.read().values().cloned().collect()
     }
 
-    fn shard_of(&self, broker: &Broker, group_id: &str) -> Result<Arc<Shard>, ErrorCode> {
+    fn shard_of(&self, broker: &Broker, key: &str) -> Result<Arc<Shard<M>>, ErrorCode> {
         let image = broker.metadata.image();
         let topic = image
-            .topic(OFFSETS_TOPIC)
+            .topic(M::TOPIC)
             .ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
-        let index = partition_for(group_id, topic.partition_count());
+        let index = partition_for(key, topic.partition_count());
         self.shards
             .read()
             .get(&index)
@@ -86,20 +96,20 @@ impl GroupCoordinator {
             .ok_or(ErrorCode::NOT_COORDINATOR)
     }
 
-    /// Carries out one request on the shard of its group.
+    /// Carries out one request on the shard of a group or transactional id.
     pub(crate) async fn call(
         &self,
         broker: &Arc<Broker>,
-        group_id: &str,
-        request: Request,
-    ) -> Result<Reply, ErrorCode> {
-        let shard = match self.shard_of(broker, group_id) {
+        key: &str,
+        request: M::Request,
+    ) -> Result<M::Reply, ErrorCode> {
+        let shard = match self.shard_of(broker, key) {
             Err(ErrorCode::COORDINATOR_NOT_AVAILABLE) => {
-                // The first group of the cluster: its topic is made now.
+                // The first of the cluster: its topic is made now.
                 let maker = Arc::clone(broker);
-                let made = tokio::task::spawn_blocking(move || maker.ensure_offsets_topic()).await;
+                let made = tokio::task::spawn_blocking(move || M::ensure_topic(&maker)).await;
                 made.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)??;
-                self.shard_of(broker, group_id)?
+                self.shard_of(broker, key)?
             }
             found => found?,
         };
@@ -110,81 +120,25 @@ impl GroupCoordinator {
     pub(crate) async fn call_shard(
         &self,
         broker: &Arc<Broker>,
-        shard: &Arc<Shard>,
-        request: Request,
-    ) -> Result<Reply, ErrorCode> {
+        shard: &Arc<Shard<M>>,
+        request: M::Request,
+    ) -> Result<M::Reply, ErrorCode> {
         let answer = shard.begin(broker, request)?;
-        self.rearm_if_earlier(shard);
+        shard.rearm_if_earlier();
         answer.await
     }
 
-    /// Wakes the timers if a shard now has a deadline before the one they sleep for.
-    fn rearm_if_earlier(&self, shard: &Shard) {
-        if shard.take_earlier_deadline() {
-            self.rearm.notify_one();
-        }
-    }
-
-    /// Deleted topics take their committed offsets with them.
-    pub(crate) fn drop_topics(&self, broker: &Arc<Broker>, topics: &[DroppedTopic]) {
+    /// New limits for all shards.
+    pub(crate) fn configure(&self, broker: &Broker) {
         for shard in self.shards() {
-            let request = Request::DropTopics(DropTopicsRequest {
-                topics: topics.to_vec(),
-            });
-            // Nobody waits for it: a shard that is not loaded yet will expire them.
-            let _ = shard.begin(broker, request);
+            shard.configure(broker);
         }
-    }
-
-    /// New limits for all groups.
-    pub(crate) fn set_config(&self, broker: &Broker) {
-        for shard in self.shards() {
-            shard.set_config(group_config(broker));
-        }
-    }
-
-    /// Every group with its state and its committed offsets, for metrics.
-    pub(crate) fn views(&self) -> Vec<GroupView> {
-        let shards = self.shards();
-        let groups = shards.iter().flat_map(|shard| shard.summaries());
-        groups
-            .map(|group| GroupView {
-                group: group.group_id.to_string(),
-                state: group.state.name(),
-                members: group.members,
-                offsets: group.offsets,
-            })
-            .collect()
     }
 
     /// Rings the timers of all shards until the process ends.
-    pub(crate) async fn run_timers(broker: Arc<Broker>) {
-        timers::run(broker).await;
+    pub(crate) async fn run_timers(&self, broker: &Arc<Broker>) {
+        timers::run(self, broker).await;
     }
-}
-
-/// The limits of groups as the machine wants them.
-fn group_config(broker: &Broker) -> GroupConfig {
-    let config = broker.config();
-    let groups = &config.groups;
-    let timeout = |ms: u64| i32::try_from(ms).unwrap_or(i32::MAX);
-    GroupConfig {
-        session_timeout_ms_min: timeout(groups.session_timeout_ms_min),
-        session_timeout_ms_max: timeout(groups.session_timeout_ms_max),
-        group_size_max: groups.size_max,
-        initial_rebalance_delay_ms: groups.initial_rebalance_delay_ms,
-        offset_metadata_len_max: groups.offset_metadata_bytes_max,
-        offsets_retention_ms: i64::try_from(
-            groups.offsets_retention_minutes.saturating_mul(60_000),
-        )
-        .unwrap_or(i64::MAX),
-        offsets_retention_check_interval_ms: groups.offsets_retention_check_interval_ms,
-    }
-}
-
-/// Whether a topic belongs to the coordinator.
-pub(crate) fn is_offsets_topic(name: &TopicName) -> bool {
-    name.as_str() == OFFSETS_TOPIC
 }
 
 #[cfg(test)]

@@ -28,7 +28,6 @@ use crate::background::Background;
 use crate::broker::{Broker, Parts, overrides_of, random_id};
 use crate::clock::Clock;
 use crate::config_rules::broker_resource;
-use crate::coordinator::GroupCoordinator;
 use crate::metadata_store::MetadataError;
 use crate::open_files;
 use crate::service::BrokerService;
@@ -155,7 +154,8 @@ impl RunningBroker {
             what: "starting a thread",
             source,
         })?;
-        let timers = tokio::spawn(GroupCoordinator::run_timers(Arc::clone(&broker)));
+        let for_timers = Arc::clone(&broker);
+        let timers = tokio::spawn(async move { for_timers.groups.run_timers(&for_timers).await });
         let announcer = tokio::spawn(Arc::clone(&broker.flusher).announce());
         let config = broker.config();
         let budget = Budget::new(config.request_budget_bytes());

@@ -1,4 +1,4 @@
-//! Reading a log of group records into a machine.
+//! Reading the log of a shard into its machine.
 //!
 //! A log that was imported may hold positions that were committed in transactions. They count if
 //! their transaction was committed, and then at their place in the log: what was written behind
@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use highwater_groups::GroupShard;
 use highwater_records::{BatchView, ControlType, Scratch, batches};
 use highwater_storage::ReadError;
 use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use highwater_types::{Offset, ProducerId};
 
+use crate::coordinator::machine::Machine;
 use crate::data::{Partition, PartitionError, Reader};
 
 /// Bytes read at a time.
@@ -29,9 +29,9 @@ pub(super) enum LoadError {
 }
 
 /// Replays the whole log; returns the number of records.
-pub(super) fn replay_log(
+pub(super) fn replay_log<M: Machine>(
     partition: &Partition,
-    machine: &mut GroupShard,
+    machine: &mut M,
 ) -> Result<usize, LoadError> {
     let mut records = 0;
     let mut scratch = Scratch::new();
@@ -103,7 +103,7 @@ fn walk(
             })) => {
                 tracing::error!(
                     partition = %partition.name, file = %path.display(), position,
-                    "group records are damaged; going on behind them"
+                    "a log of a coordinator is damaged; going on behind that"
                 );
                 at = until;
                 continue;
@@ -125,9 +125,9 @@ fn walk(
     Ok(())
 }
 
-fn replay_batch(
+fn replay_batch<M: Machine>(
     partition: &Partition,
-    machine: &mut GroupShard,
+    machine: &mut M,
     batch: &BatchView<'_>,
     scratch: &mut Scratch,
 ) -> Result<usize, LoadError> {
@@ -142,7 +142,7 @@ fn replay_batch(
         if let Err(error) = machine.replay(key, record.value) {
             tracing::warn!(
                 partition = %partition.name, offset = %batch.header.base_offset, %error,
-                "a group record cannot be read and is left out"
+                "a record of a coordinator cannot be read and is left out"
             );
         }
         count += 1;

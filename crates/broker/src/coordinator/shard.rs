@@ -1,4 +1,4 @@
-//! One partition of `__consumer_offsets` and the machine that its records are the state of.
+//! One partition of a coordinator's topic and the machine that its records are the state of.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -6,20 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use highwater_groups::{
-    GroupConfig, GroupShard, GroupSummary, Notice, Output, Record, Reply, Request, Waiter,
-};
 use highwater_protocol::ErrorCode;
 use highwater_records::{BatchHeader, BatchSpec, BuildError, HeaderError, RecordBatchBuilder};
 use highwater_storage::{AppendBatch, AppendError, AppendOrigin};
 use highwater_types::Now;
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::broker::Broker;
+use crate::coordinator::machine::{LogRecord, Machine, Step, Ticket};
 use crate::data::{AckWait, AllAcked, Partition, PartitionError};
 
-type Answer = Result<Reply, ErrorCode>;
+type Answer<M> = Result<<M as Machine>::Reply, ErrorCode>;
 
 /// Why records of a shard were not written.
 #[derive(Debug, thiserror::Error)]
@@ -54,44 +52,47 @@ enum Phase {
     Retired,
 }
 
-pub(super) struct State {
-    pub(super) machine: GroupShard,
+pub(super) struct State<M: Machine> {
+    pub(super) machine: M,
     phase: Phase,
-    waiters: HashMap<Waiter, oneshot::Sender<Answer>>,
-    next_waiter: u64,
+    waiters: HashMap<Ticket, oneshot::Sender<Answer<M>>>,
+    next_ticket: u64,
     loaded_ms: u64,
     /// The deadline for which the timer task was last told to wake.
     armed_ms: Option<u64>,
 }
 
 /// One shard.
-pub(crate) struct Shard {
+pub(crate) struct Shard<M: Machine> {
     pub(crate) partition: Arc<Partition>,
-    pub(super) state: Mutex<State>,
+    pub(super) state: Mutex<State<M>>,
     earlier_deadline: AtomicBool,
+    /// Told when the timers may have to ring earlier than thought.
+    rearm: Arc<Notify>,
 }
 
-impl Shard {
-    pub(super) fn new(partition: Arc<Partition>, config: GroupConfig) -> Self {
+impl<M: Machine> Shard<M> {
+    pub(super) fn new(broker: &Broker, partition: Arc<Partition>, rearm: Arc<Notify>) -> Self {
         Self {
             partition,
             state: Mutex::new(State {
-                machine: GroupShard::new(config),
+                machine: M::new(broker),
                 phase: Phase::Loading,
                 waiters: HashMap::new(),
-                next_waiter: 0,
+                next_ticket: 0,
                 loaded_ms: 0,
                 armed_ms: None,
             }),
             earlier_deadline: AtomicBool::new(false),
+            rearm,
         }
     }
 
-    pub(super) fn set_config(&self, config: GroupConfig) {
-        self.state.lock().machine.set_config(config);
+    pub(super) fn configure(&self, broker: &Broker) {
+        self.state.lock().machine.configure(broker);
     }
 
-    /// What keeps the groups of this shard from being served, if anything does.
+    /// What keeps this shard from answering, if anything does.
     pub(crate) fn obstacle(&self) -> Option<&'static str> {
         match self.state.lock().phase {
             Phase::Ready | Phase::Retired => None,
@@ -100,14 +101,9 @@ impl Shard {
         }
     }
 
-    /// Its groups, for metrics.
-    pub(super) fn summaries(&self) -> Vec<GroupSummary> {
-        self.state.lock().machine.summaries()
-    }
-
     /// Reads the log and starts to answer; until then requests are told to come again.
-    pub(super) fn load(&self, broker: &Arc<Broker>) {
-        let mut machine = GroupShard::new(super::group_config(broker));
+    pub(super) fn load(self: &Arc<Self>, broker: &Arc<Broker>) {
+        let mut machine = M::new(broker);
         let loaded = super::load::replay_log(&self.partition, &mut machine);
         let mut state = self.state.lock();
         if matches!(state.phase, Phase::Retired) {
@@ -116,12 +112,15 @@ impl Shard {
         state.loaded_ms = broker.clock.now().mono_ms;
         match loaded {
             Ok(records) => {
-                machine.loaded(broker.clock.now());
+                let now = broker.clock.now();
+                let step = machine.loaded(now);
                 state.machine = machine;
                 state.phase = Phase::Ready;
+                self.carry_out(broker, &mut state, now, step);
                 self.note_deadline(&mut state);
                 if records > 0 {
-                    tracing::debug!(partition = %self.partition.name, records, "loaded groups");
+                    let (partition, content) = (&self.partition.name, M::CONTENT);
+                    tracing::debug!(%partition, records, content, "loaded a shard");
                 }
             }
             Err(error) => {
@@ -129,19 +128,26 @@ impl Shard {
                     retry_at_ms: broker.clock.now().mono_ms + RETRY_LOAD_MS,
                 };
                 tracing::error!(
-                    partition = %self.partition.name, error = %error,
-                    "groups cannot be loaded; their members are turned away"
+                    partition = %self.partition.name, %error,
+                    "{} cannot be loaded; their clients are turned away", M::CONTENT
                 );
             }
         }
     }
 
     /// Whether the timer task sleeps too long; resets the mark.
-    pub(super) fn take_earlier_deadline(&self) -> bool {
+    fn take_earlier_deadline(&self) -> bool {
         self.earlier_deadline.swap(false, Ordering::AcqRel)
     }
 
-    fn note_deadline(&self, state: &mut State) {
+    /// Wakes the timers if there now is a deadline before the one they sleep for.
+    pub(super) fn rearm_if_earlier(&self) {
+        if self.take_earlier_deadline() {
+            self.rearm.notify_one();
+        }
+    }
+
+    fn note_deadline(&self, state: &mut State<M>) {
         let next = state.machine.next_deadline_ms();
         let is_earlier = match (next, state.armed_ms) {
             (Some(next), Some(armed)) => next < armed,
@@ -179,8 +185,8 @@ impl Shard {
     pub(super) fn begin(
         self: &Arc<Self>,
         broker: &Arc<Broker>,
-        request: Request,
-    ) -> Result<impl Future<Output = Answer> + use<>, ErrorCode> {
+        request: M::Request,
+    ) -> Result<impl Future<Output = Answer<M>> + use<M>, ErrorCode> {
         let mut state = self.state.lock();
         match state.phase {
             Phase::Ready => {}
@@ -188,19 +194,19 @@ impl Shard {
             Phase::Failed { .. } => return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
             Phase::Retired => return Err(ErrorCode::NOT_COORDINATOR),
         }
-        state.next_waiter += 1;
-        let waiter = Waiter(state.next_waiter);
+        state.next_ticket += 1;
+        let ticket = Ticket(state.next_ticket);
         let (sender, receiver) = oneshot::channel();
-        state.waiters.insert(waiter, sender);
+        state.waiters.insert(ticket, sender);
         let now = broker.clock.now();
-        let output = state.machine.handle(now, waiter, request);
-        self.carry_out(broker, &mut state, now, output);
+        let step = state.machine.handle(now, ticket, request);
+        self.carry_out(broker, &mut state, now, step);
         self.note_deadline(&mut state);
         drop(state);
         let guard = ForgetOnDrop {
             shard: Arc::clone(self),
             broker: Arc::clone(broker),
-            waiter,
+            ticket,
         };
         Ok(async move {
             let _guard = guard;
@@ -215,8 +221,8 @@ impl Shard {
         let mut state = self.state.lock();
         match state.phase {
             Phase::Ready => {
-                let output = state.machine.tick(now);
-                self.carry_out(broker, &mut state, now, output);
+                let step = state.machine.tick(now);
+                self.carry_out(broker, &mut state, now, step);
             }
             Phase::Failed { retry_at_ms } if now.mono_ms >= retry_at_ms => {
                 self.load_again(broker, &mut state);
@@ -228,34 +234,31 @@ impl Shard {
     fn carry_out(
         self: &Arc<Self>,
         broker: &Arc<Broker>,
-        state: &mut State,
+        state: &mut State<M>,
         now: Now,
-        output: Output,
+        step: Step<M>,
     ) {
-        for notice in output.notices {
-            log_notice(&notice);
-        }
-        if !output.records.is_empty()
-            && let Err(error) = self.append(broker, &output.records, now)
+        if !step.records.is_empty()
+            && let Err(error) = self.append(broker, &step.records, now)
         {
             tracing::error!(
                 partition = %self.partition.name, %error,
-                "group records could not be written; loading the groups again"
+                "records of {} could not be written; loading them again", M::CONTENT
             );
             self.start_over(broker, state);
             return;
         }
-        for record in &output.records {
-            if let Err(error) = state.machine.replay(&record.key, record.value.as_deref()) {
+        for (key, value) in &step.records {
+            if let Err(error) = state.machine.replay(key, value.as_deref()) {
                 tracing::error!(partition = %self.partition.name, %error, "a fresh record");
             }
         }
-        self.send_when_durable(broker, state, output.replies);
+        self.go_on_when_durable(broker, state, step.replies, step.jobs);
     }
 
     /// Appends records in as many batches as they take: a commit of many offsets must not be
     /// refused for its size, since the machine has decided already and knows no way back.
-    fn append(&self, broker: &Arc<Broker>, records: &[Record], now: Now) -> Result<(), ShardError> {
+    fn append(&self, broker: &Broker, records: &[LogRecord], now: Now) -> Result<(), ShardError> {
         let leader_epoch = self
             .partition
             .check_produce(highwater_replication::Acks::All)?;
@@ -284,19 +287,20 @@ impl Shard {
         Ok(())
     }
 
-    /// Sends replies once everything that the shard has written until now is on disk, or says
-    /// that the coordinator is not available when that takes too long.
-    fn send_when_durable(
+    /// Sends replies and begins jobs once everything that the shard has written until now is on
+    /// disk. When that takes too long the coordinator is said not to be available; a job waits.
+    fn go_on_when_durable(
         self: &Arc<Self>,
-        broker: &Broker,
-        state: &mut State,
-        replies: Vec<(Waiter, Reply)>,
+        broker: &Arc<Broker>,
+        state: &mut State<M>,
+        replies: Vec<(Ticket, M::Reply)>,
+        jobs: Vec<M::Job>,
     ) {
         let answers: Vec<_> = replies
             .into_iter()
-            .filter_map(|(waiter, reply)| Some((state.waiters.remove(&waiter)?, reply)))
+            .filter_map(|(ticket, reply)| Some((state.waiters.remove(&ticket)?, reply)))
             .collect();
-        if answers.is_empty() {
+        if answers.is_empty() && jobs.is_empty() {
             return;
         }
         let needed = self.partition.log.log_end();
@@ -304,17 +308,19 @@ impl Shard {
             for (sender, reply) in answers {
                 let _ = sender.send(Ok(reply));
             }
+            for job in jobs {
+                M::begin(broker, self, job);
+            }
             return;
         }
         let wait = AckWait::new();
         self.partition.wait_for_ack(needed, 0, &wait);
         wait.done();
-        let timeout_ms = broker.config().groups.offsets_commit_timeout_ms;
+        let timeout = Duration::from_millis(M::durability_timeout_ms(broker));
+        let (broker, shard) = (Arc::clone(broker), Arc::clone(self));
         tokio::spawn(async move {
-            let timeout = Duration::from_millis(timeout_ms);
-            let is_late = tokio::time::timeout(timeout, AllAcked(&wait))
-                .await
-                .is_err();
+            let all = AllAcked(&wait);
+            let is_late = tokio::time::timeout(timeout, all).await.is_err();
             let failed = is_late || !wait.failures().is_empty();
             for (sender, reply) in answers {
                 let answer = if failed {
@@ -324,11 +330,20 @@ impl Shard {
                 };
                 let _ = sender.send(answer);
             }
+            if jobs.is_empty() {
+                return;
+            }
+            AllAcked(&wait).await;
+            if wait.failures().is_empty() {
+                for job in jobs {
+                    M::begin(&broker, &shard, job);
+                }
+            }
         });
     }
 
     /// Throws the state away and reads it from the log again, aside.
-    fn start_over(self: &Arc<Self>, broker: &Arc<Broker>, state: &mut State) {
+    fn start_over(self: &Arc<Self>, broker: &Arc<Broker>, state: &mut State<M>) {
         for (_, sender) in state.waiters.drain() {
             let _ = sender.send(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE));
         }
@@ -337,27 +352,27 @@ impl Shard {
         let retry_at_ms = state.loaded_ms + RELOAD_MS_MIN;
         if now_ms < retry_at_ms {
             state.phase = Phase::Failed { retry_at_ms };
-            broker.groups.rearm.notify_one();
+            self.rearm.notify_one();
         } else {
             self.load_again(broker, state);
         }
     }
 
-    fn load_again(self: &Arc<Self>, broker: &Arc<Broker>, state: &mut State) {
+    fn load_again(self: &Arc<Self>, broker: &Arc<Broker>, state: &mut State<M>) {
         state.phase = Phase::Loading;
         let (shard, broker) = (Arc::clone(self), Arc::clone(broker));
         tokio::task::spawn_blocking(move || {
             shard.load(&broker);
-            broker.groups.rearm.notify_one();
+            shard.rearm.notify_one();
         });
     }
 }
 
-fn batches_of(records: &[Record], now: Now) -> Result<Vec<Vec<u8>>, BuildError> {
+fn batches_of(records: &[LogRecord], now: Now) -> Result<Vec<Vec<u8>>, BuildError> {
     let mut batches = Vec::new();
     let mut builder = RecordBatchBuilder::new(BatchSpec::default());
-    for record in records {
-        let (key, value) = (Some(&*record.key), record.value.as_deref());
+    for (key, value) in records {
+        let (key, value) = (Some(&**key), value.as_deref());
         let more = RecordBatchBuilder::record_size_bytes_max(key, value, &[]);
         if !builder.is_empty() && builder.size_bytes() + more > BATCH_BYTES_MAX {
             let full =
@@ -371,48 +386,21 @@ fn batches_of(records: &[Record], now: Now) -> Result<Vec<Vec<u8>>, BuildError> 
 }
 
 /// A request whose client has gone need not be answered; the machine is told.
-struct ForgetOnDrop {
-    shard: Arc<Shard>,
+struct ForgetOnDrop<M: Machine> {
+    shard: Arc<Shard<M>>,
     broker: Arc<Broker>,
-    waiter: Waiter,
+    ticket: Ticket,
 }
 
-impl Drop for ForgetOnDrop {
+impl<M: Machine> Drop for ForgetOnDrop<M> {
     fn drop(&mut self) {
         let mut state = self.shard.state.lock();
-        if state.waiters.remove(&self.waiter).is_some() {
-            state.machine.forget(self.broker.clock.now(), self.waiter);
+        if state.waiters.remove(&self.ticket).is_some() {
+            state.machine.forget(self.broker.clock.now(), self.ticket);
             self.shard.note_deadline(&mut state);
             drop(state);
-            self.broker.groups.rearm_if_earlier(&self.shard);
+            self.shard.rearm_if_earlier();
         }
-    }
-}
-
-fn log_notice(notice: &Notice) {
-    match notice {
-        Notice::RebalanceStarted {
-            group_id,
-            generation,
-            reason,
-        } => {
-            tracing::info!(group = %group_id, generation, reason, "a rebalance began");
-        }
-        Notice::GenerationStarted {
-            group_id,
-            generation,
-            members,
-        } => {
-            tracing::info!(group = %group_id, generation, members, "a generation began");
-        }
-        Notice::MemberRemoved {
-            group_id,
-            member_id,
-            reason,
-        } => {
-            tracing::info!(group = %group_id, member = %member_id, reason, "a member was removed");
-        }
-        other => tracing::debug!(notice = ?other, "groups"),
     }
 }
 

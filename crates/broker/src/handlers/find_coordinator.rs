@@ -29,7 +29,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     }
     Ok(call.blocking(move |broker, _| {
         // A failure to make the topic shows in the answer: there is no coordinator.
-        let _ = broker.ensure_offsets_topic();
+        let _ = broker.ensure_topic(OFFSETS_TOPIC, Broker::offsets_topic);
         answer(broker, &listener, &request, batched)
     }))
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use highwater_config::Layers;
 use highwater_disk::{Disk, FaultyDisk};
 use highwater_groups::{
-    CommitOffsetsRequest, CommitPartition, CommitTopic, FetchOffsetsRequest, GroupId, MemberId,
+    CommitOffsetsRequest, CommitPartition, CommitTopic, FetchOffsetsRequest, GroupConfig, GroupId,
+    GroupShard, MemberId, Reply, Request,
 };
 use highwater_metadata::{
     BrokerRegistration, BrokerState, ClusterRecord, Decision, MetadataImage, MetadataRecord,
@@ -26,7 +27,6 @@ use highwater_types::{
 use super::*;
 use crate::broker::Parts;
 use crate::clock::Clock;
-use crate::coordinator::GroupCoordinator;
 use crate::metadata_store::MetadataStore;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -142,7 +142,10 @@ async fn committed(broker: &Arc<Broker>) -> Option<i64> {
 async fn a_full_disk_turns_commits_away_and_forgets_none() {
     let disk = FaultyDisk::new();
     let broker = broker_on(&disk);
-    let timers = tokio::spawn(GroupCoordinator::run_timers(Arc::clone(&broker)));
+    let timers = {
+        let broker = Arc::clone(&broker);
+        tokio::spawn(async move { broker.groups.run_timers(&broker).await })
+    };
     assert!(commit(&broker, 1).await.is_ok());
     disk.set_capacity_bytes(Some(0));
     let refused = commit(&broker, 2).await.err();
@@ -246,7 +249,7 @@ fn position(partition: i32, offset: i64) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// Appends the positions in a batch of a transaction, or of none.
-fn append_positions(shard: &Shard, transaction: Option<i64>, positions: &[(i32, i64)]) {
+fn append_positions(shard: &Shard<GroupShard>, transaction: Option<i64>, positions: &[(i32, i64)]) {
     let mut builder = RecordBatchBuilder::new(BatchSpec {
         producer: transaction.map_or(BatchProducer::NONE, transactional),
         transactional: transaction.is_some(),
@@ -259,7 +262,7 @@ fn append_positions(shard: &Shard, transaction: Option<i64>, positions: &[(i32, 
     append_bytes(shard, &builder.finish().unwrap());
 }
 
-fn append_marker(shard: &Shard, producer: i64, outcome: ControlType) {
+fn append_marker(shard: &Shard<GroupShard>, producer: i64, outcome: ControlType) {
     let marker = EndTxnMarker {
         outcome,
         coordinator_epoch: 0,
@@ -279,7 +282,7 @@ fn transactional(id: i64) -> BatchProducer {
     }
 }
 
-fn append_bytes(shard: &Shard, bytes: &[u8]) {
+fn append_bytes(shard: &Shard<GroupShard>, bytes: &[u8]) {
     let batch = AppendBatch {
         header: BatchHeader::parse(bytes).unwrap(),
         bytes,
