@@ -73,7 +73,7 @@ fn expire(wall_ms: i64, config: &GroupConfig, id: &GroupId, group: &Group, out: 
     let records = out.records.len();
     let kept = group.offsets.tombstones(
         id,
-        |topic, _, value| is_expired(value) && !classic.is_subscribed_to(topic.as_str()),
+        |topic, value| is_expired(value) && !classic.is_subscribed_to(topic.as_str()),
         &mut out.records,
     );
     let expired = out.records.len() - records;

@@ -2,9 +2,9 @@
 //!
 //! The store of a group is changed by replay alone; the requests here decide records and read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use highwater_types::{LeaderEpoch, Now, Offset, PartitionIndex, TopicId, TopicName};
+use highwater_types::{LeaderEpoch, Now, Offset, PartitionIndex, ProducerId, TopicId, TopicName};
 
 use crate::config::GroupConfig;
 use crate::ids::GroupId;
@@ -12,18 +12,49 @@ use crate::output::Record;
 use crate::records::{OffsetCommitValue, RecordKey};
 use crate::replies::{CommittedTopic, DeletedTopic, FetchedOffset, FetchedTopic, GroupError};
 use crate::requests::{
-    CommitOffsetsRequest, CommitPartition, DeleteOffsetsRequest, DroppedTopic, FetchTopic,
+    CommitOffsetsRequest, CommitPartition, DeleteOffsetsRequest, DroppedTopic, FetchOffsetsRequest,
+    FetchTopic,
 };
+
+/// How a transaction has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionOutcome {
+    /// What it wrote counts.
+    Committed,
+    /// What it wrote never was.
+    Aborted,
+}
+
+/// A committed offset and the place of its record among all that were replayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Committed {
+    pub(crate) value: OffsetCommitValue,
+    pub(crate) order: u64,
+}
+
+type ByPartition = BTreeMap<TopicName, BTreeMap<PartitionIndex, Committed>>;
 
 /// The committed offsets of one group.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct GroupOffsets {
-    by_topic: BTreeMap<TopicName, BTreeMap<PartitionIndex, OffsetCommitValue>>,
+    by_topic: ByPartition,
+    /// What open transactions have committed, which does not count yet.
+    pending: BTreeMap<ProducerId, ByPartition>,
+}
+
+fn remove_from(offsets: &mut ByPartition, topic: &TopicName, partition: PartitionIndex) {
+    if let Some(partitions) = offsets.get_mut(topic) {
+        partitions.remove(&partition);
+        if partitions.is_empty() {
+            offsets.remove(topic);
+        }
+    }
 }
 
 impl GroupOffsets {
+    /// Whether there are none, not even in an open transaction.
     pub(crate) fn is_empty(&self) -> bool {
-        self.by_topic.is_empty()
+        self.by_topic.is_empty() && self.pending.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -37,7 +68,7 @@ impl GroupOffsets {
         self.by_topic.iter().flat_map(|(topic, partitions)| {
             partitions
                 .iter()
-                .map(|(partition, value)| (topic.clone(), *partition, value.offset))
+                .map(|(partition, found)| (topic.clone(), *partition, found.value.offset))
         })
     }
 
@@ -46,41 +77,91 @@ impl GroupOffsets {
         topic: &TopicName,
         partition: PartitionIndex,
     ) -> Option<&OffsetCommitValue> {
-        self.by_topic.get(topic)?.get(&partition)
+        let found = self.by_topic.get(topic)?.get(&partition);
+        found.map(|committed| &committed.value)
+    }
+
+    /// Whether an open transaction may still change the offset.
+    pub(crate) fn is_unstable(&self, topic: &TopicName, partition: PartitionIndex) -> bool {
+        let has = |pending: &ByPartition| {
+            let partitions = pending.get(topic);
+            partitions.is_some_and(|partitions| partitions.contains_key(&partition))
+        };
+        self.pending.values().any(has)
     }
 
     pub(crate) fn insert(
         &mut self,
         topic: TopicName,
         partition: PartitionIndex,
-        value: OffsetCommitValue,
+        committed: Committed,
     ) {
         self.by_topic
             .entry(topic)
             .or_default()
-            .insert(partition, value);
+            .insert(partition, committed);
     }
 
+    pub(crate) fn insert_pending(
+        &mut self,
+        producer: ProducerId,
+        topic: TopicName,
+        partition: PartitionIndex,
+        committed: Committed,
+    ) {
+        let pending = self.pending.entry(producer).or_default();
+        let partitions = pending.entry(topic).or_default();
+        partitions.insert(partition, committed);
+    }
+
+    /// Forgets an offset, also where a transaction has yet to commit it.
     pub(crate) fn remove(&mut self, topic: &TopicName, partition: PartitionIndex) {
-        if let Some(partitions) = self.by_topic.get_mut(topic) {
-            partitions.remove(&partition);
-            if partitions.is_empty() {
-                self.by_topic.remove(topic);
+        remove_from(&mut self.by_topic, topic, partition);
+        self.pending.retain(|_, pending| {
+            remove_from(pending, topic, partition);
+            !pending.is_empty()
+        });
+    }
+
+    /// Lets what a transaction has committed count, or forgets it.
+    pub(crate) fn end_transaction(&mut self, producer: ProducerId, outcome: TransactionOutcome) {
+        let ended = self.pending.remove(&producer).unwrap_or_default();
+        if outcome == TransactionOutcome::Aborted {
+            return;
+        }
+        for (topic, partitions) in ended {
+            let known = self.by_topic.entry(topic).or_default();
+            for (partition, committed) in partitions {
+                let is_later = |known: &Committed| known.order > committed.order;
+                if !known.get(&partition).is_some_and(is_later) {
+                    known.insert(partition, committed);
+                }
             }
         }
     }
 
-    /// Pushes the records that forget every offset that `which` picks; says how many stay.
+    /// The partitions that only open transactions have offsets of.
+    fn only_pending(&self) -> impl Iterator<Item = (&TopicName, PartitionIndex)> + '_ {
+        let all = self.pending.values().flatten();
+        let all = all.flat_map(|(topic, partitions)| partitions.keys().map(move |at| (topic, *at)));
+        let mut seen = BTreeSet::new();
+        all.filter(move |(topic, partition)| {
+            self.get(topic, *partition).is_none() && seen.insert((*topic, *partition))
+        })
+    }
+
+    /// Pushes the records that forget every offset that `which` picks, of those that no open
+    /// transaction may still change; says how many stay.
     pub(crate) fn tombstones(
         &self,
         id: &GroupId,
-        mut which: impl FnMut(&TopicName, PartitionIndex, &OffsetCommitValue) -> bool,
+        mut which: impl FnMut(&TopicName, &OffsetCommitValue) -> bool,
         records: &mut Vec<Record>,
     ) -> usize {
-        let mut kept = 0;
+        let mut kept = self.only_pending().count();
         for (topic, partitions) in &self.by_topic {
-            for (partition, value) in partitions {
-                if which(topic, *partition, value) {
+            for (partition, found) in partitions {
+                if which(topic, &found.value) && !self.is_unstable(topic, *partition) {
                     records.push(tombstone(id, topic, *partition));
                 } else {
                     kept += 1;
@@ -88,6 +169,16 @@ impl GroupOffsets {
             }
         }
         kept
+    }
+
+    /// Pushes the records that forget every offset.
+    pub(crate) fn all_tombstones(&self, id: &GroupId, records: &mut Vec<Record>) {
+        for (topic, partitions) in &self.by_topic {
+            let partitions = partitions.keys();
+            records.extend(partitions.map(|partition| tombstone(id, topic, *partition)));
+        }
+        let pending = self.only_pending();
+        records.extend(pending.map(|(topic, partition)| tombstone(id, topic, partition)));
     }
 
     /// Pushes the records that forget the offsets of deleted topics.
@@ -101,8 +192,8 @@ impl GroupOffsets {
             let Some(partitions) = self.by_topic.get(&topic.topic) else {
                 continue;
             };
-            for (partition, value) in partitions {
-                if !are_different_topics(value.topic_id, topic.topic_id) {
+            for (partition, found) in partitions {
+                if !are_different_topics(found.value.topic_id, topic.topic_id) {
                     records.push(tombstone(id, &topic.topic, *partition));
                 }
             }
@@ -184,45 +275,73 @@ fn is_too_long(config: &GroupConfig, metadata: &str) -> bool {
 /// Tells the offsets that are asked for, or all of them.
 pub(crate) fn fetch(
     offsets: Option<&GroupOffsets>,
-    topics: Option<Vec<FetchTopic>>,
+    request: FetchOffsetsRequest,
 ) -> Vec<FetchedTopic> {
-    match (topics, offsets) {
-        (Some(topics), _) => topics
-            .into_iter()
-            .map(|topic| fetch_topic(offsets, topic))
-            .collect(),
-        (None, Some(offsets)) => fetch_all(offsets),
+    let look = Look {
+        offsets,
+        require_stable: request.require_stable,
+    };
+    match (request.topics, offsets) {
+        (Some(topics), _) => topics.into_iter().map(|topic| look.topic(topic)).collect(),
+        (None, Some(offsets)) => look.all(offsets),
         (None, None) => Vec::new(),
     }
 }
 
-fn fetch_topic(offsets: Option<&GroupOffsets>, topic: FetchTopic) -> FetchedTopic {
-    let find = |partition| {
-        let value = offsets.and_then(|offsets| offsets.get(&topic.topic, partition));
-        let value = value.filter(|value| !are_different_topics(value.topic_id, topic.topic_id));
-        (partition, value.map(fetched))
-    };
-    let partitions = topic.partitions.into_iter().map(find).collect();
-    FetchedTopic {
-        topic: topic.topic,
-        topic_id: topic.topic_id,
-        partitions,
-    }
+/// How offsets are told.
+struct Look<'a> {
+    offsets: Option<&'a GroupOffsets>,
+    require_stable: bool,
 }
 
-fn fetch_all(offsets: &GroupOffsets) -> Vec<FetchedTopic> {
-    let mut topics = Vec::with_capacity(offsets.by_topic.len());
-    for (topic, partitions) in &offsets.by_topic {
-        topics.push(FetchedTopic {
-            topic: topic.clone(),
-            topic_id: partitions.values().find_map(|value| value.topic_id),
-            partitions: partitions
-                .iter()
-                .map(|(index, value)| (*index, Some(fetched(value))))
-                .collect(),
-        });
+impl Look<'_> {
+    fn topic(&self, topic: FetchTopic) -> FetchedTopic {
+        let find = |partition| {
+            let found = self.offset(&topic.topic, partition);
+            let found = found.map(|value| {
+                let value =
+                    value.filter(|value| !are_different_topics(value.topic_id, topic.topic_id));
+                value.map(fetched)
+            });
+            (partition, found)
+        };
+        let partitions = topic.partitions.into_iter().map(find).collect();
+        FetchedTopic {
+            topic: topic.topic,
+            topic_id: topic.topic_id,
+            partitions,
+        }
     }
-    topics
+
+    fn offset(
+        &self,
+        topic: &TopicName,
+        partition: PartitionIndex,
+    ) -> Result<Option<&OffsetCommitValue>, GroupError> {
+        let Some(offsets) = self.offsets else {
+            return Ok(None);
+        };
+        if self.require_stable && offsets.is_unstable(topic, partition) {
+            return Err(GroupError::UnstableOffsetCommit);
+        }
+        Ok(offsets.get(topic, partition))
+    }
+
+    fn all(&self, offsets: &GroupOffsets) -> Vec<FetchedTopic> {
+        let mut topics = Vec::with_capacity(offsets.by_topic.len());
+        for (topic, partitions) in &offsets.by_topic {
+            let told = partitions.keys().map(|index| {
+                let found = self.offset(topic, *index);
+                (*index, found.map(|value| value.map(fetched)))
+            });
+            topics.push(FetchedTopic {
+                topic: topic.clone(),
+                topic_id: partitions.values().find_map(|found| found.value.topic_id),
+                partitions: told.collect(),
+            });
+        }
+        topics
+    }
 }
 
 fn fetched(value: &OffsetCommitValue) -> FetchedOffset {
@@ -248,7 +367,9 @@ pub(crate) fn delete(
         };
         let mut partitions = Vec::with_capacity(asked.len());
         for partition in asked {
-            if result.is_ok() && offsets.get(&topic, partition).is_some() {
+            let is_there =
+                offsets.get(&topic, partition).is_some() || offsets.is_unstable(&topic, partition);
+            if result.is_ok() && is_there {
                 records.push(tombstone(&request.group_id, &topic, partition));
             }
             partitions.push((partition, result));

@@ -8,6 +8,7 @@ use highwater_types::Now;
 use crate::config::GroupConfig;
 use crate::ids::{GroupId, MemberId, Waiter};
 use crate::replies::Reply;
+use crate::requests::TransactionalProducer;
 use crate::timers::{Timer, Timers};
 
 /// One record of `__consumer_offsets`, key and value exactly as they lie there.
@@ -36,6 +37,8 @@ impl Record {
 pub struct Output {
     /// The records to append; often none.
     pub records: Vec<Record>,
+    /// In whose transaction they are appended, in a single batch.
+    pub transaction: Option<TransactionalProducer>,
     /// The replies. They may answer other requests than the one of this step.
     pub replies: Vec<(Waiter, Reply)>,
     /// What a person who watches the broker may want to know.

@@ -50,6 +50,9 @@ pub enum GroupError {
     /// GROUP_SUBSCRIBED_TO_TOPIC.
     #[error("the group is subscribed to the topic")]
     GroupSubscribedToTopic,
+    /// UNSTABLE_OFFSET_COMMIT.
+    #[error("an open transaction may still change the offset")]
+    UnstableOffsetCommit,
     /// OFFSET_METADATA_TOO_LARGE.
     #[error("the metadata of the offset is too long")]
     OffsetMetadataTooLarge,
@@ -165,7 +168,7 @@ pub struct FetchedTopic {
     /// with.
     pub topic_id: Option<TopicId>,
     /// Each partition; `None` if nothing was committed, which Kafka answers with offset −1.
-    pub partitions: Vec<(PartitionIndex, Option<FetchedOffset>)>,
+    pub partitions: Vec<(PartitionIndex, Result<Option<FetchedOffset>, GroupError>)>,
 }
 
 /// A committed position.

@@ -5,7 +5,9 @@
 //! the buffer of a large request, or they hold all of it in memory.
 
 use bytes::Bytes;
-use highwater_types::{LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
+use highwater_types::{
+    LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId, TopicName,
+};
 
 use crate::ids::{GroupId, InstanceId, MemberId};
 
@@ -20,7 +22,7 @@ pub enum Request {
     Heartbeat(HeartbeatRequest),
     /// Members leave or are removed (LeaveGroup).
     Leave(LeaveRequest),
-    /// Positions to remember (OffsetCommit).
+    /// Positions to remember (OffsetCommit, TxnOffsetCommit).
     CommitOffsets(CommitOffsetsRequest),
     /// Positions to tell (OffsetFetch, one group of it).
     FetchOffsets(FetchOffsetsRequest),
@@ -130,11 +132,22 @@ pub struct LeavingMember {
     pub reason: Option<String>,
 }
 
-/// OffsetCommit.
+/// Who writes in a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionalProducer {
+    /// The producer.
+    pub id: ProducerId,
+    /// Its incarnation.
+    pub epoch: ProducerEpoch,
+}
+
+/// OffsetCommit, or TxnOffsetCommit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitOffsetsRequest {
     /// The group.
     pub group_id: GroupId,
+    /// The positions count once the transaction of this producer is committed; at once if `None`.
+    pub transaction: Option<TransactionalProducer>,
     /// The member; unknown for a client that manages its partitions itself.
     pub member_id: MemberId,
     /// The name of a static member.
@@ -178,8 +191,7 @@ pub struct FetchOffsetsRequest {
     pub group_id: GroupId,
     /// Which positions; all of the group if `None`.
     pub topics: Option<Vec<FetchTopic>>,
-    /// Whether positions that an open transaction may still change are refused. Nothing is ever
-    /// unstable until transactional commits exist.
+    /// Whether positions that an open transaction may still change are refused.
     pub require_stable: bool,
 }
 

@@ -1,15 +1,15 @@
 //! The machine of one partition of `__consumer_offsets`: takes requests, deadlines and records,
 //! and hands each to the group it is for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use highwater_types::Now;
+use highwater_types::{Now, ProducerId};
 
 use crate::classic::ClassicGroup;
 use crate::config::{GroupConfig, TEXT_LEN_MAX};
 use crate::expiry::Sweep;
 use crate::ids::{GroupId, MemberId, Waiter};
-use crate::offsets::{self, GroupOffsets};
+use crate::offsets::{self, Committed, GroupOffsets, TransactionOutcome};
 use crate::output::{Output, ParkedRequests, Record, Step};
 use crate::records::{GroupMetadataValue, Malformed, OffsetCommitValue, RecordKey};
 use crate::replies::{
@@ -39,6 +39,10 @@ pub struct GroupShard {
     timers: Timers,
     parked: ParkedRequests,
     sweep: Sweep,
+    /// The groups in which a transaction has positions that do not count yet.
+    transactions: HashMap<ProducerId, BTreeSet<GroupId>>,
+    /// Records so far; the order of two positions of a partition.
+    replayed: u64,
     skipped_records: u64,
 }
 
@@ -137,9 +141,11 @@ impl GroupShard {
                             group_id: group_id.clone(),
                             source,
                         })?;
-                    self.group_or_new(group_id)
-                        .offsets
-                        .insert(topic, partition, value);
+                    self.replayed += 1;
+                    let order = self.replayed;
+                    let committed = Committed { value, order };
+                    let group = self.group_or_new(group_id);
+                    group.offsets.insert(topic, partition, committed);
                 }
                 None => {
                     if let Some(group) = self.groups.get_mut(&group_id) {
@@ -162,6 +168,59 @@ impl GroupShard {
             RecordKey::Other { .. } => self.skipped_records += 1,
         }
         Ok(())
+    }
+
+    /// Takes over one record that was written in a transaction: a position that counts once the
+    /// transaction is committed.
+    pub fn replay_in_transaction(
+        &mut self,
+        producer: ProducerId,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), ReplayError> {
+        let key = RecordKey::decode(key).map_err(ReplayError::Key)?;
+        let (
+            RecordKey::OffsetCommit {
+                group_id,
+                topic,
+                partition,
+            },
+            Some(value),
+        ) = (key, value)
+        else {
+            self.skipped_records += 1;
+            return Ok(());
+        };
+        let value = OffsetCommitValue::decode(value).map_err(|source| ReplayError::Offset {
+            group_id: group_id.clone(),
+            source,
+        })?;
+        self.replayed += 1;
+        let order = self.replayed;
+        let pending = Committed { value, order };
+        let groups = self.transactions.entry(producer).or_default();
+        groups.insert(group_id.clone());
+        let group = self.group_or_new(group_id);
+        group
+            .offsets
+            .insert_pending(producer, topic, partition, pending);
+        Ok(())
+    }
+
+    /// The transaction of a producer has ended in the log: its positions count from now on, where
+    /// none that was written behind them does, or are forgotten.
+    pub fn transaction_ended(&mut self, producer: ProducerId, outcome: TransactionOutcome) {
+        for id in self.transactions.remove(&producer).unwrap_or_default() {
+            let Some(group) = self.groups.get_mut(&id) else {
+                continue;
+            };
+            group.offsets.end_transaction(producer, outcome);
+            let Membership::Classic(classic) = &group.membership;
+            let is_of_use = classic.has_record() || classic.has_anybody();
+            if group.offsets.is_empty() && !is_of_use {
+                self.groups.remove(&id);
+            }
+        }
     }
 
     fn group_or_new(&mut self, id: GroupId) -> &mut Group {
@@ -374,14 +433,20 @@ impl GroupShard {
                 let Membership::Classic(group) = &group.membership;
                 let id = &request.member_id;
                 let instance = request.group_instance_id.as_ref();
-                group.check_commit(id, instance, request.generation)?;
-                group.committed(&mut step, id);
+                if request.transaction.is_some() {
+                    group.check_transactional_commit(id, instance, request.generation)?;
+                } else {
+                    group.check_commit(id, instance, request.generation)?;
+                    group.committed(&mut step, id);
+                }
             }
             // A client that manages its partitions itself: the replay of its first offset makes
             // the group.
             None if request.generation < 0 => {}
+            None if request.transaction.is_some() => return Err(GroupError::IllegalGeneration),
             None => return Err(GroupError::GroupIdNotFound),
         }
+        out.transaction = request.transaction;
         Ok(offsets::commit(
             now,
             &self.config,
@@ -395,7 +460,7 @@ impl GroupShard {
             .groups
             .get(&request.group_id)
             .map(|group| &group.offsets);
-        offsets::fetch(offsets, request.topics)
+        offsets::fetch(offsets, request)
     }
 
     fn delete_offsets(
@@ -427,7 +492,7 @@ impl GroupShard {
         if !classic.is_empty() {
             return Err(GroupError::NonEmptyGroup);
         }
-        group.offsets.tombstones(id, |_, _, _| true, records);
+        group.offsets.all_tombstones(id, records);
         records.push(classic.tombstone());
         Ok(())
     }

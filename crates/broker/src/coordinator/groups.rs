@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use highwater_groups::{
     DropTopicsRequest, DroppedTopic, GroupConfig, GroupShard, Notice, Output, ReplayError, Reply,
-    Request, Waiter,
+    Request, TransactionOutcome, Waiter,
 };
 use highwater_protocol::ErrorCode;
-use highwater_types::{Now, TopicName};
+use highwater_types::{Now, ProducerId, TopicName};
 
-use super::machine::{Machine, Step, Ticket};
+use super::machine::{Machine, Outcome, Step, Ticket, TransactionalProducer};
 use super::{Coordinator, Shard};
 use crate::broker::Broker;
 use crate::views::GroupView;
@@ -42,8 +42,24 @@ impl Machine for GroupShard {
         self.set_config(group_config(broker));
     }
 
-    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), ReplayError> {
-        Self::replay(self, key, value)
+    fn replay(
+        &mut self,
+        transaction: Option<ProducerId>,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), ReplayError> {
+        match transaction {
+            None => Self::replay(self, key, value),
+            Some(producer) => self.replay_in_transaction(producer, key, value),
+        }
+    }
+
+    fn transaction_ended(&mut self, producer: ProducerId, outcome: Outcome) {
+        let outcome = match outcome {
+            Outcome::Committed => TransactionOutcome::Committed,
+            Outcome::Aborted => TransactionOutcome::Aborted,
+        };
+        Self::transaction_ended(self, producer, outcome);
     }
 
     fn loaded(&mut self, now: Now) -> Step<Self> {
@@ -88,6 +104,10 @@ fn step(output: Output) -> Step<GroupShard> {
     let replies = output.replies.into_iter();
     Step {
         records: records.map(|record| (record.key, record.value)).collect(),
+        transaction: output.transaction.map(|producer| TransactionalProducer {
+            id: producer.id,
+            epoch: producer.epoch,
+        }),
         replies: replies
             .map(|(waiter, reply)| (Ticket(waiter.0), reply))
             .collect(),

@@ -1,17 +1,11 @@
 //! Reading the log of a shard into its machine.
-//!
-//! A log that was imported may hold positions that were committed in transactions. They count if
-//! their transaction was committed, and then at their place in the log: what was written behind
-//! them wins, wherever the marker stands.
-
-use std::collections::BTreeMap;
 
 use highwater_records::{BatchView, ControlType, Scratch, batches};
 use highwater_storage::ReadError;
+use highwater_types::Offset;
 use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
-use highwater_types::{Offset, ProducerId};
 
-use crate::coordinator::machine::Machine;
+use crate::coordinator::machine::{Machine, Outcome};
 use crate::data::{Partition, PartitionError, Reader};
 
 /// Bytes read at a time.
@@ -35,55 +29,21 @@ pub(super) fn replay_log<M: Machine>(
 ) -> Result<usize, LoadError> {
     let mut records = 0;
     let mut scratch = Scratch::new();
-    // Hardly any log has transactions: their ends are looked for when the first is met.
-    let mut ends = None;
     walk(partition, partition.log.log_start(), &mut |batch| {
         let header = &batch.header;
-        if header.attributes.is_control() {
-            return Ok(());
-        }
-        if header.attributes.is_transactional() {
-            let ends = match &mut ends {
-                Some(ends) => ends,
-                unknown => unknown.insert(Ends::find(partition, header.base_offset)?),
+        if !header.attributes.is_control() {
+            records += replay_batch(partition, machine, batch, &mut scratch)?;
+        } else if header.attributes.is_transactional() {
+            let outcome = match batch.control_type(&mut scratch, DECOMPRESSED_BATCH_BYTES_MAX) {
+                Some(ControlType::Commit) => Outcome::Committed,
+                Some(ControlType::Abort) => Outcome::Aborted,
+                Some(ControlType::Other(_)) | None => return Ok(()),
             };
-            if !ends.is_committed(header.producer_id, header.base_offset) {
-                return Ok(());
-            }
+            machine.transaction_ended(header.producer_id, outcome);
         }
-        records += replay_batch(partition, machine, batch, &mut scratch)?;
         Ok(())
     })?;
     Ok(records)
-}
-
-/// Where transactions end, and whether they were committed there.
-struct Ends(BTreeMap<(ProducerId, Offset), bool>);
-
-impl Ends {
-    /// Those that end behind an offset.
-    fn find(partition: &Partition, from: Offset) -> Result<Self, LoadError> {
-        let mut ends = BTreeMap::new();
-        let mut scratch = Scratch::new();
-        walk(partition, from, &mut |batch| {
-            let header = &batch.header;
-            if header.attributes.is_control() && header.attributes.is_transactional() {
-                let kind = batch.control_type(&mut scratch, DECOMPRESSED_BATCH_BYTES_MAX);
-                let is_commit = kind == Some(ControlType::Commit);
-                ends.insert((header.producer_id, header.base_offset), is_commit);
-            }
-            Ok(())
-        })?;
-        Ok(Self(ends))
-    }
-
-    /// Whether the transaction of a producer that has a batch here was committed. One that has
-    /// not ended was not.
-    fn is_committed(&self, producer: ProducerId, offset: Offset) -> bool {
-        let behind = (producer, offset)..=(producer, Offset(i64::MAX));
-        let end = self.0.range(behind).next();
-        end.is_some_and(|(_, is_commit)| *is_commit)
-    }
 }
 
 /// Shows every batch from an offset on, in the order of the log.
@@ -135,11 +95,14 @@ fn replay_batch<M: Machine>(
     let Ok(records) = batch.records(scratch, DECOMPRESSED_BATCH_BYTES_MAX) else {
         return Err(bad);
     };
+    let header = &batch.header;
+    let is_transactional = header.attributes.is_transactional();
+    let transaction = is_transactional.then_some(header.producer_id);
     let mut count = 0;
     for record in records {
         let Ok(record) = record else { return Err(bad) };
         let Some(key) = record.key else { continue };
-        if let Err(error) = machine.replay(key, record.value) {
+        if let Err(error) = machine.replay(transaction, key, record.value) {
             tracing::warn!(
                 partition = %partition.name, offset = %batch.header.base_offset, %error,
                 "a record of a coordinator cannot be read and is left out"

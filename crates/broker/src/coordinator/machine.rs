@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use highwater_protocol::ErrorCode;
-use highwater_types::Now;
+use highwater_types::{Now, ProducerEpoch, ProducerId};
 
 use crate::broker::Broker;
 
@@ -14,10 +14,27 @@ pub(crate) struct Ticket(pub(crate) u64);
 /// A record as it lies in the log: key, and value unless it deletes the key.
 pub(crate) type LogRecord = (bytes::Bytes, Option<bytes::Bytes>);
 
+/// Who writes in a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TransactionalProducer {
+    pub(crate) id: ProducerId,
+    pub(crate) epoch: ProducerEpoch,
+}
+
+/// How a transaction has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Committed,
+    Aborted,
+}
+
 /// What one step asks for, in this order.
 pub(crate) struct Step<M: Machine> {
     /// Appended as one batch if that can be, and replayed.
     pub(crate) records: Vec<LogRecord>,
+    /// In whose transaction they are appended. Such a step has changed nothing yet, so that it
+    /// can be refused.
+    pub(crate) transaction: Option<TransactionalProducer>,
     /// Sent once the log is durable up to here.
     pub(crate) replies: Vec<(Ticket, M::Reply)>,
     /// Begun once the log is durable up to here.
@@ -46,8 +63,16 @@ pub(crate) trait Machine: Send + Sized + 'static {
     /// Takes over what has changed in the configuration.
     fn configure(&mut self, broker: &Broker);
 
-    /// Takes over one record.
-    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Self::ReplayError>;
+    /// Takes over one record, which may be part of the transaction of a producer.
+    fn replay(
+        &mut self,
+        transaction: Option<ProducerId>,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), Self::ReplayError>;
+
+    /// The log says how the transaction of a producer has ended.
+    fn transaction_ended(&mut self, producer: ProducerId, outcome: Outcome);
 
     /// All records of the log have been replayed.
     fn loaded(&mut self, now: Now) -> Step<Self>;

@@ -7,14 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use highwater_protocol::ErrorCode;
-use highwater_records::{BatchHeader, BatchSpec, BuildError, HeaderError, RecordBatchBuilder};
+use highwater_records::{
+    BatchHeader, BatchProducer, BatchSpec, BuildError, HeaderError, RecordBatchBuilder,
+};
 use highwater_storage::{AppendBatch, AppendError, AppendOrigin};
 use highwater_types::Now;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use crate::broker::Broker;
-use crate::coordinator::machine::{LogRecord, Machine, Step, Ticket};
+use crate::coordinator::machine::{Machine, Step, Ticket, TransactionalProducer};
 use crate::data::{AckWait, AllAcked, Partition, PartitionError};
 
 type Answer<M> = Result<<M as Machine>::Reply, ErrorCode>;
@@ -28,6 +30,19 @@ enum ShardError {
     Build(#[from] BuildError),
     #[error(transparent)]
     Header(#[from] HeaderError),
+}
+
+impl ShardError {
+    /// The answer to a step that a newer incarnation of its producer has fenced.
+    fn fences<M: Machine>(&self, step: &Step<M>) -> Option<ErrorCode> {
+        step.transaction?;
+        match self {
+            Self::Partition(PartitionError::Append(AppendError::InvalidProducerEpoch {
+                ..
+            })) => Some(ErrorCode::INVALID_PRODUCER_EPOCH),
+            _ => None,
+        }
+    }
 }
 
 /// How long a shard whose log could not be read is left alone.
@@ -238,9 +253,10 @@ impl<M: Machine> Shard<M> {
         now: Now,
         step: Step<M>,
     ) {
-        if !step.records.is_empty()
-            && let Err(error) = self.append(broker, &step.records, now)
-        {
+        if let Err(error) = self.append(broker, &step, now) {
+            if let Some(code) = error.fences(&step) {
+                return answer_all(state, step.replies, code);
+            }
             tracing::error!(
                 partition = %self.partition.name, %error,
                 "records of {} could not be written; loading them again", M::CONTENT
@@ -248,8 +264,9 @@ impl<M: Machine> Shard<M> {
             self.start_over(broker, state);
             return;
         }
+        let transaction = step.transaction.map(|producer| producer.id);
         for (key, value) in &step.records {
-            if let Err(error) = state.machine.replay(key, value.as_deref()) {
+            if let Err(error) = state.machine.replay(transaction, key, value.as_deref()) {
                 tracing::error!(partition = %self.partition.name, %error, "a fresh record");
             }
         }
@@ -258,11 +275,14 @@ impl<M: Machine> Shard<M> {
 
     /// Appends records in as many batches as they take: a commit of many offsets must not be
     /// refused for its size, since the machine has decided already and knows no way back.
-    fn append(&self, broker: &Broker, records: &[LogRecord], now: Now) -> Result<(), ShardError> {
+    fn append(&self, broker: &Broker, step: &Step<M>, now: Now) -> Result<(), ShardError> {
+        if step.records.is_empty() {
+            return Ok(());
+        }
         let leader_epoch = self
             .partition
             .check_produce(highwater_replication::Acks::All)?;
-        let built = batches_of(records, now)?;
+        let built = batches_of(step, now)?;
         let batches = built.iter().map(|bytes| {
             let header = BatchHeader::parse(bytes)?;
             Ok::<_, HeaderError>(AppendBatch { header, bytes })
@@ -368,15 +388,35 @@ impl<M: Machine> Shard<M> {
     }
 }
 
-fn batches_of(records: &[LogRecord], now: Now) -> Result<Vec<Vec<u8>>, BuildError> {
+/// Answers requests that were refused where they were to be written.
+fn answer_all<M: Machine>(state: &mut State<M>, replies: Vec<(Ticket, M::Reply)>, code: ErrorCode) {
+    for (ticket, _) in replies {
+        if let Some(sender) = state.waiters.remove(&ticket) {
+            let _ = sender.send(Err(code));
+        }
+    }
+}
+
+fn batches_of<M: Machine>(step: &Step<M>, now: Now) -> Result<Vec<Vec<u8>>, BuildError> {
+    let spec = match step.transaction {
+        None => BatchSpec::default(),
+        Some(TransactionalProducer { id, epoch }) => BatchSpec {
+            producer: BatchProducer {
+                id,
+                epoch,
+                base_sequence: 0,
+            },
+            transactional: true,
+            ..BatchSpec::default()
+        },
+    };
     let mut batches = Vec::new();
-    let mut builder = RecordBatchBuilder::new(BatchSpec::default());
-    for (key, value) in records {
+    let mut builder = RecordBatchBuilder::new(spec.clone());
+    for (key, value) in &step.records {
         let (key, value) = (Some(&**key), value.as_deref());
         let more = RecordBatchBuilder::record_size_bytes_max(key, value, &[]);
         if !builder.is_empty() && builder.size_bytes() + more > BATCH_BYTES_MAX {
-            let full =
-                std::mem::replace(&mut builder, RecordBatchBuilder::new(BatchSpec::default()));
+            let full = std::mem::replace(&mut builder, RecordBatchBuilder::new(spec.clone()));
             batches.push(full.finish()?);
         }
         builder.append(now.wall_ms, key, value, &[])?;

@@ -85,6 +85,7 @@ pub(crate) fn group(error: GroupError) -> ErrorCode {
         GroupError::GroupIdNotFound => ErrorCode::GROUP_ID_NOT_FOUND,
         GroupError::NonEmptyGroup => ErrorCode::NON_EMPTY_GROUP,
         GroupError::GroupSubscribedToTopic => ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC,
+        GroupError::UnstableOffsetCommit => ErrorCode::UNSTABLE_OFFSET_COMMIT,
         GroupError::OffsetMetadataTooLarge => ErrorCode::OFFSET_METADATA_TOO_LARGE,
     }
 }

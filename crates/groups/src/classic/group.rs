@@ -241,6 +241,21 @@ impl ClassicGroup {
         }
     }
 
+    /// Whether offsets may be committed in a transaction. Who names no member may always: it is
+    /// fenced by its transaction.
+    pub(crate) fn check_transactional_commit(
+        &self,
+        id: &MemberId,
+        instance: Option<&InstanceId>,
+        generation: i32,
+    ) -> Result<(), GroupError> {
+        let names_none = generation < 0 && id.is_unknown() && instance.is_none();
+        if names_none || (generation < 0 && self.is_empty()) {
+            return Ok(());
+        }
+        self.check_member_of_generation(id, instance, generation)
+    }
+
     /// A commit proves as well as a heartbeat that the member is alive.
     pub(crate) fn committed(&self, step: &mut Step<'_>, id: &MemberId) {
         if matches!(self.state, State::Stable | State::Preparing(_)) {

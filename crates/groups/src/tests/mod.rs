@@ -12,6 +12,7 @@ mod reloads;
 mod scale;
 mod script;
 mod static_members;
+mod transactions;
 
 use expect_test::Expect;
 

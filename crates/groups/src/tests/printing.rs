@@ -129,8 +129,9 @@ fn print_offsets(out: &mut String, topics: Vec<FetchedTopic>) -> fmt::Result {
         for (partition, offset) in topic.partitions {
             write!(out, " {}-{partition}=", topic.topic)?;
             match offset {
-                None => write!(out, "none")?,
-                Some(found) => {
+                Err(error) => write!(out, "{error:?}")?,
+                Ok(None) => write!(out, "none")?,
+                Ok(Some(found)) => {
                     write!(out, "{}", found.offset)?;
                     if let Some(leader_epoch) = found.leader_epoch {
                         write!(out, "/epoch {leader_epoch}")?;

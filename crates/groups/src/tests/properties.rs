@@ -327,6 +327,7 @@ impl World {
                 MemberId::unknown()
             },
             group_instance_id: instance(client).filter(|_| as_member),
+            transaction: None,
             generation: if as_member { place.generation } else { -1 },
             retention_ms: None,
             topics: vec![CommitTopic {
@@ -495,6 +496,8 @@ impl World {
         match &output.replies[..] {
             [(_, Reply::FetchOffsets(topics))] => topics[0].partitions[0]
                 .1
+                .as_ref()
+                .unwrap()
                 .as_ref()
                 .map(|found| found.offset.get()),
             other => panic!("{other:?}"),

@@ -68,6 +68,7 @@ fn commit(group: &str, partitions: std::ops::Range<i32>) -> Request {
         group_id: group.into(),
         member_id: MemberId::unknown(),
         group_instance_id: None,
+        transaction: None,
         generation: -1,
         retention_ms: None,
         topics: vec![CommitTopic {

@@ -9,7 +9,9 @@
 use std::fmt::Write as _;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use highwater_types::{LeaderEpoch, Now, Offset, PartitionIndex, TopicId, TopicName};
+use highwater_types::{
+    LeaderEpoch, Now, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId, TopicName,
+};
 
 use super::printing::print_reply;
 use crate::records::{GroupMetadataValue, OffsetCommitValue, RecordKey};
@@ -21,12 +23,20 @@ const WALL_MS: i64 = 1_000_000;
 pub(super) struct Script {
     config: GroupConfig,
     shard: GroupShard,
-    log: Vec<Record>,
+    log: Vec<Entry>,
     mono_ms: u64,
     /// How far the wall clock has jumped.
     jumped_ms: i64,
     waiters: u64,
     printed: String,
+}
+
+/// What stands in the log.
+#[derive(Clone)]
+enum Entry {
+    Plain(Record),
+    InTransaction(ProducerId, Record),
+    End(ProducerId, TransactionOutcome),
 }
 
 /// The words of a line after its verb.
@@ -196,6 +206,16 @@ impl Script {
                     stats.skipped_records
                 );
             }
+            "end" => {
+                let producer = ProducerId(words.nth(0).parse().expect("a producer id"));
+                let outcome = match words.nth(1) {
+                    "commit" => TransactionOutcome::Committed,
+                    _ => TransactionOutcome::Aborted,
+                };
+                let entry = Entry::End(producer, outcome);
+                self.replay(&entry);
+                self.log.push(entry);
+            }
             "replay" => {
                 let record_type: i16 = words.nth(0).parse().expect("a type");
                 self.shard
@@ -230,13 +250,27 @@ impl Script {
 
     fn reload(&mut self) {
         self.shard = GroupShard::new(self.config.clone());
-        for record in &self.log {
-            self.shard
-                .replay(&record.key, record.value.as_deref())
-                .expect("our own records");
+        for entry in self.log.clone() {
+            self.replay(&entry);
         }
         self.shard.loaded(self.now());
         self.tick();
+    }
+
+    fn replay(&mut self, entry: &Entry) {
+        let replayed = match entry {
+            Entry::Plain(record) => self.shard.replay(&record.key, record.value.as_deref()),
+            Entry::InTransaction(producer, record) => {
+                let value = record.value.as_deref();
+                self.shard
+                    .replay_in_transaction(*producer, &record.key, value)
+            }
+            Entry::End(producer, outcome) => {
+                self.shard.transaction_ended(*producer, *outcome);
+                Ok(())
+            }
+        };
+        replayed.expect("our own records");
     }
 
     fn carry_out(&mut self, output: Output) {
@@ -245,10 +279,12 @@ impl Script {
         }
         for record in output.records {
             self.print_record(&record);
-            self.shard
-                .replay(&record.key, record.value.as_deref())
-                .expect("our own records");
-            self.log.push(record);
+            let entry = match &output.transaction {
+                None => Entry::Plain(record),
+                Some(producer) => Entry::InTransaction(producer.id, record),
+            };
+            self.replay(&entry);
+            self.log.push(entry);
         }
         for (waiter, reply) in output.replies {
             let _ = write!(self.printed, "  #{}: ", waiter.0);
@@ -402,6 +438,10 @@ fn commit(words: &Words<'_>) -> CommitOffsetsRequest {
         group_id: words.group(),
         member_id: words.member(),
         group_instance_id: words.instance(),
+        transaction: words.get("txn").map(|id| TransactionalProducer {
+            id: ProducerId(id.parse().expect("a producer id")),
+            epoch: ProducerEpoch(0),
+        }),
         generation: words.number("gen", -1),
         retention_ms: words
             .get("retention")
@@ -425,7 +465,7 @@ fn fetch(words: &Words<'_>) -> FetchOffsetsRequest {
     FetchOffsetsRequest {
         group_id: words.group(),
         topics,
-        require_stable: true,
+        require_stable: words.get("stable") != Some("any"),
     }
 }
 

@@ -113,6 +113,7 @@ async fn commit_all(
         partitions: partitions.collect(),
     };
     let request = Request::CommitOffsets(CommitOffsetsRequest {
+        transaction: None,
         group_id: GroupId::from("g"),
         member_id: MemberId::from(""),
         group_instance_id: None,
@@ -131,7 +132,14 @@ async fn committed(broker: &Arc<Broker>) -> Option<i64> {
     });
     match broker.groups.call(broker, "g", request).await {
         Ok(Reply::FetchOffsets(topics)) => {
-            let found = topics.first()?.partitions.first()?.1.as_ref()?;
+            let found = topics
+                .first()?
+                .partitions
+                .first()?
+                .1
+                .as_ref()
+                .ok()?
+                .as_ref()?;
             Some(found.offset.get())
         }
         _ => None,
@@ -324,7 +332,9 @@ async fn positions_of_transactions_count_if_they_were_committed() {
     let mut found: Vec<_> = topics[0]
         .partitions
         .iter()
-        .filter_map(|(index, found)| Some((index.get(), found.as_ref()?.offset.get())))
+        .filter_map(|(index, found)| {
+            Some((index.get(), found.as_ref().ok()?.as_ref()?.offset.get()))
+        })
         .collect();
     found.sort_unstable();
     let expected = [(0, 1), (1, 11), (2, 20), (3, 30), (4, 41), (5, 55)];

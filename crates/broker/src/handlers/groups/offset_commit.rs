@@ -111,6 +111,7 @@ fn commit_topic(
 fn commit_request(request: &OffsetCommitRequest, topics: Vec<CommitTopic>) -> CommitOffsetsRequest {
     let retention_ms = request.retention_time_ms;
     CommitOffsetsRequest {
+        transaction: None,
         group_id: GroupId::from(request.group_id.as_str()),
         member_id: MemberId::from(request.member_id.as_str()),
         group_instance_id: instance_id(request.group_instance_id.as_ref()),

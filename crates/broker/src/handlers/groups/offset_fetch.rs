@@ -29,6 +29,7 @@ use highwater_types::{PartitionIndex, TopicName};
 use super::plan::find_topic;
 use super::{ask, may, mismatch, start};
 use crate::broker::Broker;
+use crate::handlers::errors;
 use crate::handlers::wire::wire_topic;
 use crate::service::Call;
 
@@ -261,8 +262,9 @@ fn fetched_partitions(topic: FetchedTopic) -> Vec<OffsetFetchResponsePartitions>
         .partitions
         .into_iter()
         .map(|(index, fetched)| match fetched {
-            Some(fetched) => committed(index.get(), fetched),
-            None => nothing(index.get(), ErrorCode::NONE),
+            Ok(Some(fetched)) => committed(index.get(), fetched),
+            Ok(None) => nothing(index.get(), ErrorCode::NONE),
+            Err(error) => nothing(index.get(), errors::group(error)),
         });
     partitions.collect()
 }
