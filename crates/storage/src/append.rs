@@ -17,7 +17,7 @@ use crate::config::LogConfig;
 use crate::error::{AppendError, StorageError};
 use crate::log::{Closing, PartitionLog, View, Writer};
 use crate::paths;
-use crate::producer_state::{Marker, Outcome, RememberedBatch, StagedProducers};
+use crate::producer_state::{Marker, Outcome, RememberedBatch, StagedProducers, Verification};
 use crate::segment::Segment;
 use crate::snapshot_file;
 
@@ -36,12 +36,21 @@ pub struct AppendBatch<'a> {
 /// Who sends a batch, and so how far it is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppendOrigin {
-    /// A client: producer epoch and sequence are checked.
+    /// A client: producer epoch and sequence are checked. It opens no transaction.
     Client,
+    /// A client whose transaction was found to be open and to have this partition: its first
+    /// batch opens the transaction here, unless a marker has come since it was asked for.
+    Verified(Verification),
     /// A coordinator of this broker: the producer epoch is checked.
     Coordinator,
     /// The leader of a follower, who has checked already.
     Leader,
+}
+
+impl AppendOrigin {
+    pub(crate) fn is_client(self) -> bool {
+        matches!(self, Self::Client | Self::Verified(_))
+    }
 }
 
 /// Whether an append added something.
@@ -124,7 +133,7 @@ impl PartitionLog {
             return Err(StorageError::Closed(self.ends.tp.clone()).into());
         }
         let config = self.config();
-        if origin == AppendOrigin::Client {
+        if origin.is_client() {
             let duplicate = batches.iter().filter(|batch| batch.header.has_producer());
             let known = |batch: &AppendBatch<'_>| writer.producers.duplicate_of(&batch.header);
             if let Some(original) = duplicate.into_iter().find_map(known) {

@@ -47,7 +47,7 @@ pub use config::{LogConfig, NodeIdentity, StorageOptions};
 pub use error::{AppendError, ReadError, StorageError};
 pub use log::PartitionLog;
 pub use log_dir::{FoundPartition, LogDir};
-pub use producer_state::ProducerStateView;
+pub use producer_state::{ProducerStateView, Verification};
 pub use read::ReadRange;
 pub use recovery::RecoveryReport;
 pub use retention::Retained;

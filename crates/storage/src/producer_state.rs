@@ -6,7 +6,7 @@
 //! below the high watermark: readers of committed records stop in front of the first that is
 //! undecided. The state is a function of the log: snapshots only shorten the replay.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use highwater_records::BatchHeader;
 use highwater_types::limits::PRODUCER_BATCHES_REMEMBERED;
@@ -87,7 +87,7 @@ impl ProducerState {
         if self.transaction_start.is_some() && !header.attributes.is_transactional() {
             return Err(AppendError::InvalidTransactionState { producer_id });
         }
-        if origin != AppendOrigin::Client {
+        if !origin.is_client() {
             return Ok(());
         }
         let got = header.base_sequence;
@@ -114,6 +114,10 @@ impl ProducerState {
             got,
             last,
         })
+    }
+
+    fn is_open_for(&self, epoch: ProducerEpoch) -> bool {
+        self.transaction_start.is_some() && self.producer_epoch == epoch
     }
 
     /// Takes over a batch whose offsets are assigned; returns the transaction that it ends.
@@ -197,6 +201,46 @@ pub(crate) struct StagedProducers {
     ended: Vec<Ended>,
 }
 
+/// Most producers whose transactions are looked up at a time.
+const VERIFICATIONS_MAX: usize = 16_384;
+
+/// A look-up of whether a transaction is open, told apart from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Verification(u64);
+
+/// The look-ups that are under way (KIP-890). A marker ends that of its producer: a batch that
+/// comes behind it would open a transaction that nobody ends.
+#[derive(Clone, Debug, Default)]
+struct Verifications {
+    next: u64,
+    under_way: BTreeMap<ProducerId, Verification>,
+}
+
+impl Verifications {
+    fn begin(&mut self, id: ProducerId) -> Verification {
+        if self.under_way.len() >= VERIFICATIONS_MAX {
+            // Those who ask for them come again.
+            self.under_way.clear();
+        }
+        *self.under_way.entry(id).or_insert_with(|| {
+            self.next += 1;
+            Verification(self.next)
+        })
+    }
+
+    fn end(&mut self, id: ProducerId) {
+        self.under_way.remove(&id);
+    }
+
+    fn check(&self, header: &BatchHeader, origin: AppendOrigin) -> Result<(), AppendError> {
+        let producer_id = header.producer_id;
+        match (origin, self.under_way.get(&producer_id)) {
+            (AppendOrigin::Verified(shown), Some(known)) if shown == *known => Ok(()),
+            _ => Err(AppendError::InvalidTransactionState { producer_id }),
+        }
+    }
+}
+
 /// All producers of one log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProducerTable {
@@ -205,6 +249,7 @@ pub(crate) struct ProducerTable {
     open: BTreeSet<(Offset, ProducerId)>,
     /// Transactions whose markers may lie beyond the high watermark, in the order of those.
     undecided: VecDeque<Ended>,
+    verifications: Verifications,
 }
 
 impl ProducerTable {
@@ -236,6 +281,10 @@ impl ProducerTable {
         let state = &mut states[at].1;
         if origin != AppendOrigin::Leader {
             state.check(header, origin)?;
+            let opens = header.attributes.is_transactional() && !header.attributes.is_control();
+            if origin.is_client() && opens && !state.is_open_for(header.producer_epoch) {
+                self.verifications.check(header, origin)?;
+            }
             if let Some(marker) = marker
                 && marker.coordinator_epoch < state.coordinator_epoch
             {
@@ -254,6 +303,8 @@ impl ProducerTable {
         producers_max: usize,
     ) -> Vec<AbortedTransaction> {
         for (id, state) in staged.states {
+            // A batch has opened the transaction, or a marker has ended it.
+            self.verifications.end(id);
             if !self.producers.contains_key(&id) && self.producers.len() >= producers_max {
                 self.evict(producers_max);
             }
@@ -305,6 +356,17 @@ impl ProducerTable {
             last_offset: ended.marker,
             last_stable_offset: first_open.unwrap_or(ended.marker.next()),
         })
+    }
+
+    /// Whether a producer has a transaction open here.
+    pub(crate) fn is_open(&self, id: ProducerId, epoch: ProducerEpoch) -> bool {
+        let state = self.producers.get(&id);
+        state.is_some_and(|state| state.is_open_for(epoch))
+    }
+
+    /// Somebody is about to ask whether a transaction is open and has this partition.
+    pub(crate) fn begin_verification(&mut self, id: ProducerId) -> Verification {
+        self.verifications.begin(id)
     }
 
     /// Everything below is decided.

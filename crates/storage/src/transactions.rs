@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use highwater_types::Offset;
+use highwater_types::{Offset, ProducerEpoch, ProducerId};
 
 use crate::aborted::{AbortedTransaction, Saved};
 use crate::error::{ReadError, StorageError};
 use crate::log::PartitionLog;
+use crate::producer_state::Verification;
 use crate::recovery::load_producers;
 use crate::recovery_walk::marker_at;
 use crate::scan::{Found, Scanner};
@@ -20,6 +21,17 @@ impl PartitionLog {
         let first = self.ends.first_unstable.load(Ordering::Acquire);
         // DeleteRecords may have gone past it.
         (first != i64::MAX).then(|| Offset(first).max(self.log_start()))
+    }
+
+    /// Whether a producer has a transaction open in this log.
+    pub fn has_open_transaction(&self, id: ProducerId, epoch: ProducerEpoch) -> bool {
+        self.writer.lock().producers.is_open(id, epoch)
+    }
+
+    /// Whoever wants to open a transaction here asks for this, then its coordinator, and shows it
+    /// with the batch.
+    pub fn begin_verification(&self, id: ProducerId) -> Verification {
+        self.writer.lock().producers.begin_verification(id)
     }
 
     /// Transactions whose markers lie below the high watermark are decided. Cheap if there are

@@ -115,7 +115,10 @@ fn the_idle_are_forgotten_and_open_transactions_are_not() {
         producer_id: ProducerId(2),
         ..header(0, 0, 1, 7)
     };
-    append(&mut table, &open).unwrap();
+    let verification = AppendOrigin::Verified(table.begin_verification(ProducerId(2)));
+    let mut staged = StagedProducers::default();
+    table.stage(&mut staged, &open, None, verification).unwrap();
+    table.commit(staged, 100);
     assert_eq!(table.first_unstable_offset(), Some(Offset(7)));
     table.expire(109, 100);
     assert_eq!(table.views().len(), 2);

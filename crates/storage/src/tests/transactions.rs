@@ -9,7 +9,7 @@ use highwater_disk::{Disk, FaultyDisk, OpenMode};
 use highwater_records::{
     BatchSpec, ControlType, EndTxnMarker, RecordBatchBuilder, Scratch, batches,
 };
-use highwater_types::{LeaderEpoch, Offset, ProducerId};
+use highwater_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 use proptest::prelude::*;
 
 use super::crash_points::images;
@@ -47,7 +47,8 @@ fn write(log: &PartitionLog, id: i64) -> Option<Offset> {
         ..BatchSpec::default()
     });
     builder.append(1000, None, Some(b"value"), &[]).unwrap();
-    append_as(log, &builder.finish().unwrap(), AppendOrigin::Client)
+    let verified = AppendOrigin::Verified(log.begin_verification(ProducerId(id)));
+    append_as(log, &builder.finish().unwrap(), verified)
 }
 
 fn end(log: &PartitionLog, id: i64, outcome: ControlType) -> Option<Offset> {
@@ -153,6 +154,36 @@ fn a_transaction_is_unstable_until_its_marker_is_below_the_high_watermark() {
     };
     assert_eq!(aborted, [expected]);
     assert_eq!(log.aborted_transactions(Offset(5), Offset(6)).unwrap(), []);
+}
+
+#[test]
+fn a_transaction_is_opened_by_those_who_know_that_it_may_be() {
+    let log = create(&open_dir(&FaultyDisk::new()), config());
+    let batch = |sequence| {
+        let mut builder = RecordBatchBuilder::new(BatchSpec {
+            producer: producer(1, 0, sequence),
+            transactional: true,
+            ..BatchSpec::default()
+        });
+        builder.append(1000, None, Some(b"value"), &[]).unwrap();
+        builder.finish().unwrap()
+    };
+    assert_eq!(append_as(&log, &batch(0), AppendOrigin::Client), None);
+    let before = log.begin_verification(ProducerId(1));
+    assert_eq!(log.begin_verification(ProducerId(1)), before);
+    // The transaction ends while it is asked for.
+    end(&log, 1, ControlType::Abort).unwrap();
+    let late = append_as(&log, &batch(0), AppendOrigin::Verified(before));
+    assert_eq!(late, None);
+    let anew = AppendOrigin::Verified(log.begin_verification(ProducerId(1)));
+    append_as(&log, &batch(0), anew).unwrap();
+    // It is open now.
+    append_as(&log, &batch(1), AppendOrigin::Client).unwrap();
+    assert!(log.has_open_transaction(ProducerId(1), ProducerEpoch(0)));
+    assert!(!log.has_open_transaction(ProducerId(1), ProducerEpoch(1)));
+    end(&log, 1, ControlType::Commit).unwrap();
+    assert_eq!(append_as(&log, &batch(2), anew), None);
+    assert!(!log.has_open_transaction(ProducerId(1), ProducerEpoch(0)));
 }
 
 #[test]
