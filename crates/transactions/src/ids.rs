@@ -59,13 +59,13 @@ pub struct Producer {
     pub epoch: ProducerEpoch,
 }
 
-/// The epoch from which on a producer id is used up: the one after it is left for markers.
-const EXHAUSTED_EPOCH: i16 = i16::MAX - 1;
+/// The last epoch of a producer id that a client is given: the one after it is left for markers.
+pub(crate) const LAST_EPOCH: i16 = i16::MAX - 1;
 
 impl Producer {
     /// Whether no client may be given a later epoch of this producer id.
     pub(crate) fn is_exhausted(self) -> bool {
-        self.epoch.get() >= EXHAUSTED_EPOCH
+        self.epoch.get() >= LAST_EPOCH
     }
 
     /// The next epoch of the same id; the last one has none and stays.

@@ -114,15 +114,13 @@ fn a_completed_transaction_has_an_empty_list_and_not_none() {
 }
 
 #[test]
-fn version_0_leaves_out_what_it_has_no_room_for() {
-    let read = TransactionValue::decode(&exhausted().encode(TV_0)).unwrap();
-    let expected = TransactionValue {
-        previous_producer_id: ProducerId::NONE,
-        next_producer_id: ProducerId::NONE,
-        client_version: TV_0,
-        ..exhausted()
+fn version_0_leaves_out_the_previous_producer_id_and_nothing_else() {
+    let value = TransactionValue {
+        previous_producer_id: ProducerId(999),
+        ..ongoing()
     };
-    assert_eq!(read, expected);
+    assert_eq!(value.encode(TV_0), hex(ONGOING_V0));
+    assert_eq!(exhausted().encode(TV_0), hex(EXHAUSTED_V1));
 }
 
 #[test]

@@ -85,10 +85,12 @@ impl TransactionValue {
         Ok(value)
     }
 
-    /// As Kafka writes it in a cluster of this version; version 0 has no room for what is in
-    /// tagged fields.
+    /// As Kafka writes it in a cluster of this version. Version 0 leaves out the previous producer
+    /// id.
     pub(crate) fn encode(&self, cluster: TransactionVersion) -> Bytes {
-        let mut writer = if cluster >= TransactionVersion::TV_1 {
+        let needs_tags = self.client_version != TransactionVersion::TV_0
+            || self.next_producer_id != ProducerId::NONE;
+        let mut writer = if cluster >= TransactionVersion::TV_1 || needs_tags {
             Writer::new(1, Lengths::Compact)
         } else {
             Writer::new(0, Lengths::Fixed)

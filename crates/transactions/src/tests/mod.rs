@@ -1,0 +1,19 @@
+//! Scenarios and properties of whole shards.
+
+mod administration;
+mod bumping;
+mod expiry;
+mod fencing;
+mod initialising;
+mod keeping;
+mod markers;
+mod reloads;
+mod script;
+mod timeouts;
+
+use expect_test::Expect;
+
+/// Runs a script and compares all it printed; `UPDATE_EXPECT=1` takes over what it prints.
+fn check(script: &str, expect: &Expect) {
+    expect.assert_eq(&script::run(script));
+}
