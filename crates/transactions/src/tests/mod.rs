@@ -7,7 +7,9 @@ mod fencing;
 mod initialising;
 mod keeping;
 mod markers;
+mod properties;
 mod reloads;
+mod scale;
 mod script;
 mod timeouts;
 
