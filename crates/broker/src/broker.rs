@@ -19,6 +19,9 @@ use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::config_rules::BrokerConfigRules;
+use crate::coordinator::transactions::{
+    TRANSACTIONS_TOPIC, TransactionCoordinator, is_transactions_topic,
+};
 use crate::coordinator::{GroupCoordinator, OFFSETS_TOPIC, is_offsets_topic};
 use crate::data::{FetchSessions, Flusher, Partition, PartitionError, Partitions};
 use crate::hosting::Unserved;
@@ -48,8 +51,9 @@ pub(crate) struct Broker {
     pub(crate) unserved: Unserved,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) groups: GroupCoordinator,
+    pub(crate) transactions: TransactionCoordinator,
     pub(crate) fetch_sessions: FetchSessions,
-    pub(crate) producer_ids: ProducerIds,
+    pub(crate) producer_ids: Arc<ProducerIds>,
     pub(crate) authorizer: Box<dyn Authorizer>,
     pub(crate) metrics: Metrics,
     /// Where the next topic's first replica goes, and which log directory is next.
@@ -95,8 +99,9 @@ impl Broker {
             unserved: Unserved::default(),
             flusher: Flusher::new(),
             groups: GroupCoordinator::default(),
+            transactions: TransactionCoordinator::default(),
             fetch_sessions: FetchSessions::new(slots),
-            producer_ids: ProducerIds::default(),
+            producer_ids: Arc::default(),
             authorizer: parts.authorizer,
             metrics: Metrics::new(),
             placement: AtomicUsize::new(0),
@@ -147,6 +152,7 @@ impl Broker {
         for partition in self.partitions.all() {
             partition.wake_fetches();
         }
+        self.transactions.retire();
         self.groups.retire();
     }
 
@@ -261,6 +267,9 @@ impl Broker {
                 if is_offsets_topic(&topic.name) {
                     self.groups.remove(partition.name.partition);
                 }
+                if is_transactions_topic(&topic.name) {
+                    self.transactions.remove(partition.name.partition);
+                }
             }
             self.partitions.doom(gone);
         }
@@ -339,6 +348,7 @@ impl Broker {
             }
         }
         self.groups.configure(self);
+        self.transactions.configure(self);
         if let Some(told) = self.on_config.get() {
             told(&self.config());
         }
@@ -502,6 +512,9 @@ impl Broker {
         if is_offsets_topic(&partition.name.topic) && partition.is_leader() {
             self.groups.add(self, &partition);
         }
+        if is_transactions_topic(&partition.name.topic) && partition.is_leader() {
+            self.transactions.add(self, &partition);
+        }
     }
 
     /// Makes a topic of the broker's own if it is not there. Blocks on the disk.
@@ -515,6 +528,34 @@ impl Broker {
         }
         let made = self.make_topics(&[topic(self)]);
         made.into_iter().next().unwrap_or(Ok(()))
+    }
+
+    /// The topic of transactions as it is made.
+    pub(crate) fn transactions_topic(&self) -> NewTopic {
+        let config = self.config();
+        let transactions = &config.transactions;
+        let settings = [
+            ("cleanup.policy", "compact".to_owned()),
+            ("compression.type", "uncompressed".to_owned()),
+            ("unclean.leader.election.enable", "false".to_owned()),
+            (
+                "min.insync.replicas",
+                transactions.state_log_min_isr.to_string(),
+            ),
+            (
+                "segment.bytes",
+                transactions.state_log_segment_bytes.to_string(),
+            ),
+        ];
+        NewTopic {
+            name: TRANSACTIONS_TOPIC.to_owned(),
+            partitions: transactions.state_log_num_partitions,
+            replication_factor: transactions.state_log_replication_factor,
+            assignments: Vec::new(),
+            configs: settings
+                .map(|(key, value)| (key.to_owned(), Some(value)))
+                .to_vec(),
+        }
     }
 
     /// The offsets topic as it is made.

@@ -9,8 +9,10 @@
 mod groups;
 mod load;
 mod machine;
+pub(crate) mod markers;
 mod shard;
 mod timers;
+pub(crate) mod transactions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::broker::Broker;
 use crate::data::Partition;
 pub(crate) use groups::{GroupCoordinator, OFFSETS_TOPIC, is_offsets_topic};
 use machine::Machine;
+pub(crate) use machine::Outcome;
 pub(crate) use shard::Shard;
 
 /// All shards of one kind on this broker.
@@ -83,17 +86,18 @@ impl<M: Machine> Coordinator<M> {
         self.shards.read().values().cloned().collect()
     }
 
+    /// The shard of one partition.
+    pub(crate) fn shard(&self, index: PartitionIndex) -> Option<Arc<Shard<M>>> {
+        self.shards.read().get(&index).cloned()
+    }
+
     fn shard_of(&self, broker: &Broker, key: &str) -> Result<Arc<Shard<M>>, ErrorCode> {
         let image = broker.metadata.image();
         let topic = image
             .topic(M::TOPIC)
             .ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
         let index = partition_for(key, topic.partition_count());
-        self.shards
-            .read()
-            .get(&index)
-            .cloned()
-            .ok_or(ErrorCode::NOT_COORDINATOR)
+        self.shard(index).ok_or(ErrorCode::NOT_COORDINATOR)
     }
 
     /// Carries out one request on the shard of a group or transactional id.

@@ -20,7 +20,6 @@ pub(crate) mod errors;
 mod fetch;
 mod find_coordinator;
 mod groups;
-mod init_producer_id;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
@@ -46,7 +45,12 @@ pub(crate) fn dispatch(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
         ApiKey::ListOffsets => list_offsets::handle(call),
         ApiKey::Metadata => metadata::handle(call),
         ApiKey::ApiVersions => api_versions::handle(call),
-        ApiKey::InitProducerId => init_producer_id::handle(call),
+        ApiKey::InitProducerId => transactions::init_producer_id::handle(call),
+        ApiKey::AddPartitionsToTxn => transactions::add_partitions::handle(call),
+        ApiKey::AddOffsetsToTxn => transactions::add_offsets::handle(call),
+        ApiKey::EndTxn => transactions::end::handle(call),
+        ApiKey::TxnOffsetCommit => transactions::offset_commit::handle(call),
+        ApiKey::WriteTxnMarkers => transactions::write_markers::handle(call),
         ApiKey::OffsetForLeaderEpoch => offset_for_leader_epoch::handle(call),
         ApiKey::DeleteRecords => delete_records::handle(call),
         ApiKey::FindCoordinator => find_coordinator::handle(call),

@@ -40,6 +40,17 @@ impl ProducerIds {
     }
 }
 
+impl ProducerIds {
+    /// Makes sure that there is an id to take; blocks on the disk.
+    pub(crate) fn reserve(&self, broker: &Arc<Broker>) -> Result<(), NoProducerId> {
+        let mut block = self.0.lock();
+        if block.as_ref().is_none_or(|block| block.len == 0) {
+            *block = Some(broker.allocate_producer_ids()?);
+        }
+        Ok(())
+    }
+}
+
 fn take_from(block: &mut Option<ProducerIdBlock>) -> Option<ProducerId> {
     let block = block.as_mut().filter(|block| block.len > 0)?;
     let id = block.first;

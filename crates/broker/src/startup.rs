@@ -155,7 +155,11 @@ impl RunningBroker {
             source,
         })?;
         let for_timers = Arc::clone(&broker);
-        let timers = tokio::spawn(async move { for_timers.groups.run_timers(&for_timers).await });
+        let timers = tokio::spawn(async move {
+            let groups = for_timers.groups.run_timers(&for_timers);
+            let transactions = for_timers.transactions.run_timers(&for_timers);
+            tokio::join!(groups, transactions);
+        });
         let announcer = tokio::spawn(Arc::clone(&broker.flusher).announce());
         let config = broker.config();
         let budget = Budget::new(config.request_budget_bytes());

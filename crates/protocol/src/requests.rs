@@ -41,6 +41,8 @@ served_requests! {
     JoinGroupRequest HeartbeatRequest LeaveGroupRequest SyncGroupRequest DescribeGroupsRequest
     ListGroupsRequest ApiVersionsRequest CreateTopicsRequest DeleteTopicsRequest
     DeleteRecordsRequest InitProducerIdRequest OffsetForLeaderEpochRequest
+    AddPartitionsToTxnRequest AddOffsetsToTxnRequest EndTxnRequest WriteTxnMarkersRequest
+    TxnOffsetCommitRequest
     DescribeAclsRequest CreateAclsRequest DeleteAclsRequest
     DescribeConfigsRequest AlterConfigsRequest DescribeLogDirsRequest CreatePartitionsRequest
     DeleteGroupsRequest ElectLeadersRequest IncrementalAlterConfigsRequest
@@ -111,7 +113,10 @@ macro_rules! with_request_type {
             16 ListGroupsRequest 18 ApiVersionsRequest
             19 CreateTopicsRequest 20 DeleteTopicsRequest
             21 DeleteRecordsRequest 22 InitProducerIdRequest
-            23 OffsetForLeaderEpochRequest 29 DescribeAclsRequest
+            23 OffsetForLeaderEpochRequest 24 AddPartitionsToTxnRequest
+            25 AddOffsetsToTxnRequest 26 EndTxnRequest
+            27 WriteTxnMarkersRequest 28 TxnOffsetCommitRequest
+            29 DescribeAclsRequest
             30 CreateAclsRequest 31 DeleteAclsRequest
             32 DescribeConfigsRequest 33 AlterConfigsRequest 35 DescribeLogDirsRequest
             37 CreatePartitionsRequest 42 DeleteGroupsRequest

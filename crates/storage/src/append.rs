@@ -41,8 +41,11 @@ pub enum AppendOrigin {
     /// A client whose transaction was found to be open and to have this partition: its first
     /// batch opens the transaction here, unless a marker has come since it was asked for.
     Verified(Verification),
-    /// A coordinator of this broker: the producer epoch is checked.
+    /// A coordinator of this broker: the producer epoch is checked. It opens no transaction.
     Coordinator,
+    /// A coordinator that writes in the transaction of a producer, which was found to be open and
+    /// to have this partition.
+    CoordinatorVerified(Verification),
     /// The leader of a follower, who has checked already.
     Leader,
 }

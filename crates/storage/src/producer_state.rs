@@ -235,7 +235,10 @@ impl Verifications {
     fn check(&self, header: &BatchHeader, origin: AppendOrigin) -> Result<(), AppendError> {
         let producer_id = header.producer_id;
         match (origin, self.under_way.get(&producer_id)) {
-            (AppendOrigin::Verified(shown), Some(known)) if shown == *known => Ok(()),
+            (
+                AppendOrigin::Verified(shown) | AppendOrigin::CoordinatorVerified(shown),
+                Some(known),
+            ) if shown == *known => Ok(()),
             _ => Err(AppendError::InvalidTransactionState { producer_id }),
         }
     }
@@ -282,7 +285,7 @@ impl ProducerTable {
         if origin != AppendOrigin::Leader {
             state.check(header, origin)?;
             let opens = header.attributes.is_transactional() && !header.attributes.is_control();
-            if origin.is_client() && opens && !state.is_open_for(header.producer_epoch) {
+            if opens && !state.is_open_for(header.producer_epoch) {
                 self.verifications.check(header, origin)?;
             }
             if let Some(marker) = marker

@@ -74,8 +74,9 @@ impl Record {
 
 /// Markers to be written: one into each partition, which ends the transaction there.
 ///
-/// The driver writes them until each is there or its partition is gone for ever, and tells
-/// [`crate::TransactionShard::markers_written`] of them, in any portions.
+/// The driver writes those that [`crate::TransactionShard::awaits_marker`], until each is there or
+/// its partition is gone for ever, and tells [`crate::TransactionShard::markers_written`] of them,
+/// in any portions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MarkerJob {
     /// Which transaction; it names the producer id and the epoch that the markers carry.

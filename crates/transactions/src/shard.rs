@@ -32,7 +32,7 @@ const SPARE_RETRY_MS: u64 = 1_000;
 /// before anything else, it appends the records of the output and calls [`replay`](Self::replay)
 /// on each; once the log is durable up to there it sends the replies and begins the marker jobs.
 /// If the append fails it drops the shard, answers everybody with an error and loads the shard
-/// again. A dropped shard's jobs may go on: what they write, the next shard would write too.
+/// again. A dropped shard's jobs may go on, if they ask the next shard what is missing.
 pub struct TransactionShard {
     pub(crate) config: TransactionConfig,
     pub(crate) transactions: BTreeMap<TransactionalId, Transaction>,
@@ -179,6 +179,18 @@ impl TransactionShard {
         };
         out.replies.push((waiter, reply));
         out
+    }
+
+    /// Whether the marker of a transaction is still missing on a partition. The driver asks right
+    /// before it writes one and lets nothing happen in between: a second marker could end the
+    /// transaction that follows.
+    pub fn awaits_marker(&self, transaction: &TransactionRef, partition: &TopicPartition) -> bool {
+        let id = &transaction.transactional_id;
+        self.transactions.get(id).is_some_and(|found| {
+            found.value.state.is_prepared()
+                && found.value.reference(id) == *transaction
+                && found.unmarked.contains(partition)
+        })
     }
 
     /// Markers of a transaction are written, or their partitions are gone for ever. News of

@@ -7,11 +7,13 @@ use highwater_groups::{
     Request, TransactionOutcome, Waiter,
 };
 use highwater_protocol::ErrorCode;
+use highwater_storage::{AppendOrigin, Verification};
 use highwater_types::{Now, ProducerId, TopicName};
 
 use super::machine::{Machine, Outcome, Step, Ticket, TransactionalProducer};
 use super::{Coordinator, Shard};
 use crate::broker::Broker;
+use crate::data::Partition;
 use crate::views::GroupView;
 
 /// The topic that holds groups and their offsets.
@@ -34,7 +36,7 @@ impl Machine for GroupShard {
     const TOPIC: &'static str = OFFSETS_TOPIC;
     const CONTENT: &'static str = "groups";
 
-    fn new(broker: &Broker) -> Self {
+    fn new(broker: &Broker, _: &Partition) -> Self {
         Self::new(group_config(broker))
     }
 
@@ -125,6 +127,21 @@ impl GroupCoordinator {
             // Nobody waits for it: a shard that is not loaded yet will expire them.
             let _ = shard.begin(broker, request);
         }
+    }
+
+    /// Carries out a request that writes in a transaction, on the shard of its group.
+    pub(crate) async fn call_verified(
+        &self,
+        broker: &Arc<Broker>,
+        group_id: &str,
+        request: Request,
+        verification: Verification,
+    ) -> Result<Reply, ErrorCode> {
+        let shard = self.shard_of(broker, group_id)?;
+        let origin = AppendOrigin::CoordinatorVerified(verification);
+        let answer = shard.begin_as(broker, request, origin)?;
+        shard.rearm_if_earlier();
+        answer.await
     }
 
     /// Every group with its state and its committed offsets, for metrics.

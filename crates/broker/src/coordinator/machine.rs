@@ -6,6 +6,7 @@ use highwater_protocol::ErrorCode;
 use highwater_types::{Now, ProducerEpoch, ProducerId};
 
 use crate::broker::Broker;
+use crate::data::Partition;
 
 /// A request on its way through a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,8 +58,8 @@ pub(crate) trait Machine: Send + Sized + 'static {
     /// What it holds, for messages.
     const CONTENT: &'static str;
 
-    /// A machine that has seen no record yet.
-    fn new(broker: &Broker) -> Self;
+    /// A machine that has seen no record of its partition yet.
+    fn new(broker: &Broker, partition: &Partition) -> Self;
 
     /// Takes over what has changed in the configuration.
     fn configure(&mut self, broker: &Broker);

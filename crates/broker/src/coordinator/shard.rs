@@ -33,13 +33,15 @@ enum ShardError {
 }
 
 impl ShardError {
-    /// The answer to a step that a newer incarnation of its producer has fenced.
+    /// The answer to a step whose transaction has ended meanwhile, or whose producer was fenced.
     fn fences<M: Machine>(&self, step: &Step<M>) -> Option<ErrorCode> {
         step.transaction?;
         match self {
-            Self::Partition(PartitionError::Append(AppendError::InvalidProducerEpoch {
-                ..
-            })) => Some(ErrorCode::INVALID_PRODUCER_EPOCH),
+            Self::Partition(PartitionError::Append(error)) => match error {
+                AppendError::InvalidProducerEpoch { .. } => Some(ErrorCode::INVALID_PRODUCER_EPOCH),
+                AppendError::InvalidTransactionState { .. } => Some(ErrorCode::INVALID_TXN_STATE),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -77,6 +79,17 @@ pub(super) struct State<M: Machine> {
     armed_ms: Option<u64>,
 }
 
+impl<M: Machine> State<M> {
+    fn check_ready(&self) -> Result<(), ErrorCode> {
+        match self.phase {
+            Phase::Ready => Ok(()),
+            Phase::Loading => Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
+            Phase::Failed { .. } => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+            Phase::Retired => Err(ErrorCode::NOT_COORDINATOR),
+        }
+    }
+}
+
 /// One shard.
 pub(crate) struct Shard<M: Machine> {
     pub(crate) partition: Arc<Partition>,
@@ -89,15 +102,15 @@ pub(crate) struct Shard<M: Machine> {
 impl<M: Machine> Shard<M> {
     pub(super) fn new(broker: &Broker, partition: Arc<Partition>, rearm: Arc<Notify>) -> Self {
         Self {
-            partition,
             state: Mutex::new(State {
-                machine: M::new(broker),
+                machine: M::new(broker, &partition),
                 phase: Phase::Loading,
                 waiters: HashMap::new(),
                 next_ticket: 0,
                 loaded_ms: 0,
                 armed_ms: None,
             }),
+            partition,
             earlier_deadline: AtomicBool::new(false),
             rearm,
         }
@@ -118,7 +131,7 @@ impl<M: Machine> Shard<M> {
 
     /// Reads the log and starts to answer; until then requests are told to come again.
     pub(super) fn load(self: &Arc<Self>, broker: &Arc<Broker>) {
-        let mut machine = M::new(broker);
+        let mut machine = M::new(broker, &self.partition);
         let loaded = super::load::replay_log(&self.partition, &mut machine);
         let mut state = self.state.lock();
         if matches!(state.phase, Phase::Retired) {
@@ -196,26 +209,38 @@ impl<M: Machine> Shard<M> {
         }
     }
 
+    /// Does something with the machine while nothing else happens to it, if it is loaded.
+    pub(super) fn with_machine<T>(&self, work: impl FnOnce(&mut M) -> T) -> Result<T, ErrorCode> {
+        let mut state = self.state.lock();
+        state.check_ready()?;
+        Ok(work(&mut state.machine))
+    }
+
     /// Starts a request; its answer comes through the future.
     pub(super) fn begin(
         self: &Arc<Self>,
         broker: &Arc<Broker>,
         request: M::Request,
     ) -> Result<impl Future<Output = Answer<M>> + use<M>, ErrorCode> {
+        self.begin_as(broker, request, AppendOrigin::Coordinator)
+    }
+
+    /// [`Shard::begin`] with leave to open a transaction.
+    pub(super) fn begin_as(
+        self: &Arc<Self>,
+        broker: &Arc<Broker>,
+        request: M::Request,
+        origin: AppendOrigin,
+    ) -> Result<impl Future<Output = Answer<M>> + use<M>, ErrorCode> {
         let mut state = self.state.lock();
-        match state.phase {
-            Phase::Ready => {}
-            Phase::Loading => return Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
-            Phase::Failed { .. } => return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
-            Phase::Retired => return Err(ErrorCode::NOT_COORDINATOR),
-        }
+        state.check_ready()?;
         state.next_ticket += 1;
         let ticket = Ticket(state.next_ticket);
         let (sender, receiver) = oneshot::channel();
         state.waiters.insert(ticket, sender);
         let now = broker.clock.now();
         let step = state.machine.handle(now, ticket, request);
-        self.carry_out(broker, &mut state, now, step);
+        self.carry_out_as(broker, &mut state, now, step, origin);
         self.note_deadline(&mut state);
         drop(state);
         let guard = ForgetOnDrop {
@@ -253,7 +278,18 @@ impl<M: Machine> Shard<M> {
         now: Now,
         step: Step<M>,
     ) {
-        if let Err(error) = self.append(broker, &step, now) {
+        self.carry_out_as(broker, state, now, step, AppendOrigin::Coordinator);
+    }
+
+    fn carry_out_as(
+        self: &Arc<Self>,
+        broker: &Arc<Broker>,
+        state: &mut State<M>,
+        now: Now,
+        step: Step<M>,
+        origin: AppendOrigin,
+    ) {
+        if let Err(error) = self.append(broker, &step, now, origin) {
             if let Some(code) = error.fences(&step) {
                 return answer_all(state, step.replies, code);
             }
@@ -275,7 +311,13 @@ impl<M: Machine> Shard<M> {
 
     /// Appends records in as many batches as they take: a commit of many offsets must not be
     /// refused for its size, since the machine has decided already and knows no way back.
-    fn append(&self, broker: &Broker, step: &Step<M>, now: Now) -> Result<(), ShardError> {
+    fn append(
+        &self,
+        broker: &Broker,
+        step: &Step<M>,
+        now: Now,
+        origin: AppendOrigin,
+    ) -> Result<(), ShardError> {
         if step.records.is_empty() {
             return Ok(());
         }
@@ -288,10 +330,8 @@ impl<M: Machine> Shard<M> {
             Ok::<_, HeaderError>(AppendBatch { header, bytes })
         });
         let batches = batches.collect::<Result<Vec<_>, _>>()?;
-        let append = |batches: &[AppendBatch<'_>]| {
-            let origin = AppendOrigin::Coordinator;
-            self.partition.append(batches, leader_epoch, now, origin)
-        };
+        let append =
+            |batches: &[AppendBatch<'_>]| self.partition.append(batches, leader_epoch, now, origin);
         // All or nothing, unless that is more than a segment takes.
         match append(&batches) {
             Err(PartitionError::Append(AppendError::TooLarge { .. })) if batches.len() > 1 => {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use highwater_config::{CompressionType, TimestampType as ConfiguredTimestamps, TopicConfig};
 use highwater_protocol::ErrorCode;
 use highwater_records::{
-    AppendOrigin, BatchError, Compression, ErrorFamily, ProduceRules, Scratch, TimestampType,
-    TopicCompression, Verdict, validate_partition_data,
+    AppendOrigin as RecordOrigin, BatchError, Compression, ErrorFamily, ProduceRules, Scratch,
+    TimestampType, TopicCompression, Verdict, validate_partition_data,
 };
 use highwater_replication::Acks;
-use highwater_storage::AppendBatch;
+use highwater_storage::{AppendBatch, AppendOrigin, Verification};
 use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use highwater_types::{Now, Offset, PartitionIndex};
 
@@ -21,10 +21,23 @@ use crate::hosting::HostedTopic;
 
 /// Zstandard came with this version; a consumer of an older client could not read it.
 const ZSTD_FROM: i16 = 7;
+/// From here on a client knows TRANSACTION_ABORTABLE.
+const ABORTABLE_FROM: i16 = 11;
 
 thread_local! {
     /// Validation of compressed batches needs room, which is worth keeping between requests.
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
+}
+
+/// What is known of the transaction that a request belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Transaction {
+    /// It belongs to none.
+    None,
+    /// Nobody needed to be asked, unless the partition thinks otherwise.
+    Open,
+    /// What came of asking whether it is open and has the partition.
+    Asked(Result<Verification, ErrorCode>),
 }
 
 /// What is to be appended, and where.
@@ -34,7 +47,7 @@ pub(crate) struct AppendJob<'a> {
     pub(crate) topic: &'a HostedTopic,
     pub(crate) index: PartitionIndex,
     pub(crate) records: Option<&'a [u8]>,
-    pub(crate) transactional: bool,
+    pub(crate) transaction: Transaction,
     pub(crate) acks: Acks,
     pub(crate) version: i16,
 }
@@ -114,13 +127,15 @@ pub(crate) fn append_produced(job: AppendJob<'_>) -> Result<AppendDone, AppendFa
         .with_borrow_mut(|scratch| validate_partition_data(data, &rules, scratch))
         .map_err(|error| refuse(&job, &partition, &error))?;
     let header = *verdict.header();
-    if header.attributes.is_transactional() {
-        // No coordinator could ever end it, and an open transaction holds compaction up.
-        return Err(AppendFailure::plain(match job.transactional {
-            true => ErrorCode::INVALID_TXN_STATE,
-            false => ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-        }));
-    }
+    let origin = match (header.attributes.is_transactional(), job.transaction) {
+        (false, _) | (true, Transaction::Open) => AppendOrigin::Client,
+        (true, Transaction::Asked(Ok(verification))) => AppendOrigin::Verified(verification),
+        (true, Transaction::Asked(Err(error))) => return Err(unverified(error, job.version)),
+        (true, Transaction::None) => {
+            let error = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+            return Err(AppendFailure::plain(error));
+        }
+    };
     if header.attributes.compression() == Some(Compression::Zstd) && job.version < ZSTD_FROM {
         return Err(AppendFailure::plain(
             ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
@@ -132,12 +147,7 @@ pub(crate) fn append_produced(job: AppendJob<'_>) -> Result<AppendDone, AppendFa
     };
     let batch = AppendBatch { header, bytes };
     let appended = partition
-        .append(
-            &[batch],
-            leader_epoch,
-            now,
-            highwater_storage::AppendOrigin::Client,
-        )
+        .append(&[batch], leader_epoch, now, origin)
         .map_err(|error| {
             job.broker.report_refusal(&partition.name, &error);
             AppendFailure::of_partition(&error)
@@ -157,6 +167,29 @@ pub(crate) fn append_produced(job: AppendJob<'_>) -> Result<AppendDone, AppendFa
         needed: appended.last_offset.next(),
         partition,
     })
+}
+
+/// A client is told what it knows how to go on from: old ones retry what they take for a lack of
+/// replicas, and give up on what they do not know.
+fn unverified(error: ErrorCode, version: i16) -> AppendFailure {
+    let told = match error {
+        ErrorCode::CONCURRENT_TRANSACTIONS
+        | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
+        | ErrorCode::COORDINATOR_NOT_AVAILABLE
+        | ErrorCode::NOT_COORDINATOR => ErrorCode::NOT_ENOUGH_REPLICAS,
+        ErrorCode::TRANSACTION_ABORTABLE if version < ABORTABLE_FROM => {
+            ErrorCode::INVALID_TXN_STATE
+        }
+        ErrorCode::PRODUCER_FENCED => ErrorCode::INVALID_PRODUCER_EPOCH,
+        error => error,
+    };
+    AppendFailure {
+        message: Some(format!(
+            "the partition could not be verified to be part of the transaction: {}",
+            error.message()
+        )),
+        ..AppendFailure::plain(told)
+    }
 }
 
 fn refuse(job: &AppendJob<'_>, partition: &Partition, error: &BatchError) -> AppendFailure {
@@ -181,7 +214,7 @@ fn produce_rules(config: &TopicConfig, now: Now) -> ProduceRules {
         now_ms: now.wall_ms,
         compacted_topic: config.cleanup_policy.compact,
         compression: topic_compression(config),
-        origin: AppendOrigin::Client,
+        origin: RecordOrigin::Client,
         decompressed_bytes_max: DECOMPRESSED_BATCH_BYTES_MAX,
     }
 }

@@ -10,6 +10,7 @@ use highwater_metadata::{
 use highwater_protocol::ErrorCode;
 use highwater_replication::ReplicationError;
 use highwater_storage::{AppendError, ReadError, StorageError};
+use highwater_transactions::TransactionError;
 
 use crate::data::PartitionError;
 use crate::metadata_store::MetadataError;
@@ -212,6 +213,21 @@ pub(crate) fn outcomes<E: Display>(
             tracing::error!(what, %error, "the metadata could not be changed");
             vec![(ErrorCode::KAFKA_STORAGE_ERROR, None); asked]
         }
+    }
+}
+
+/// The code of an error of the coordinator of transactions.
+pub(crate) fn transaction(error: TransactionError) -> ErrorCode {
+    match error {
+        TransactionError::InvalidRequest => ErrorCode::INVALID_REQUEST,
+        TransactionError::InvalidTransactionTimeout => ErrorCode::INVALID_TRANSACTION_TIMEOUT,
+        TransactionError::InvalidProducerIdMapping => ErrorCode::INVALID_PRODUCER_ID_MAPPING,
+        TransactionError::ProducerFenced => ErrorCode::PRODUCER_FENCED,
+        TransactionError::ConcurrentTransactions => ErrorCode::CONCURRENT_TRANSACTIONS,
+        TransactionError::InvalidTxnState => ErrorCode::INVALID_TXN_STATE,
+        TransactionError::TransactionAbortable => ErrorCode::TRANSACTION_ABORTABLE,
+        TransactionError::TransactionalIdNotFound => ErrorCode::TRANSACTIONAL_ID_NOT_FOUND,
+        TransactionError::CoordinatorLoadInProgress => ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
     }
 }
 

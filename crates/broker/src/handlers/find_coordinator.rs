@@ -1,4 +1,4 @@
-//! FindCoordinator: which broker looks after a group.
+//! FindCoordinator: which broker looks after a group or a transactional id.
 
 use highwater_net::Reply;
 use highwater_protocol::messages::find_coordinator_response::Coordinator;
@@ -8,6 +8,7 @@ use highwater_protocol::messages::{
 use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
 
 use crate::broker::Broker;
+use crate::coordinator::transactions::TRANSACTIONS_TOPIC;
 use crate::coordinator::{OFFSETS_TOPIC, partition_for};
 use crate::handlers::metadata::endpoint;
 use crate::service::Call;
@@ -21,17 +22,30 @@ const BATCHED_FROM: i16 = 4;
 pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
     let request: FindCoordinatorRequest = call.decode()?;
     let batched = call.version() >= BATCHED_FROM;
-    let needs_topic =
-        request.key_type == GROUP && call.broker.metadata.image().topic(OFFSETS_TOPIC).is_none();
+    let image = call.broker.metadata.image();
+    let topic = topic_of(request.key_type);
+    let needs_topic = topic.is_some_and(|topic| image.topic(topic).is_none());
     let listener = call.context.listener.clone();
     if !needs_topic {
         return Ok(call.reply(&answer(call.broker, &listener, &request, batched)));
     }
     Ok(call.blocking(move |broker, _| {
         // A failure to make the topic shows in the answer: there is no coordinator.
-        let _ = broker.ensure_topic(OFFSETS_TOPIC, Broker::offsets_topic);
+        let _ = match request.key_type {
+            TRANSACTION => broker.ensure_topic(TRANSACTIONS_TOPIC, Broker::transactions_topic),
+            _ => broker.ensure_topic(OFFSETS_TOPIC, Broker::offsets_topic),
+        };
         answer(broker, &listener, &request, batched)
     }))
+}
+
+/// The topic whose leaders look after keys of a type.
+fn topic_of(key_type: i8) -> Option<&'static str> {
+    match key_type {
+        GROUP => Some(OFFSETS_TOPIC),
+        TRANSACTION => Some(TRANSACTIONS_TOPIC),
+        _ => None,
+    }
 }
 
 fn answer(
@@ -66,13 +80,11 @@ fn find(broker: &Broker, listener: &str, key_type: i8, key: &StrBytes) -> Coordi
             .with_node_id(WireBroker(-1))
             .with_port(-1)
     };
-    match key_type {
-        GROUP => {}
-        TRANSACTION => return refuse(ErrorCode::COORDINATOR_NOT_AVAILABLE),
-        _ => return refuse(ErrorCode::INVALID_REQUEST),
-    }
+    let Some(topic) = topic_of(key_type) else {
+        return refuse(ErrorCode::INVALID_REQUEST);
+    };
     let image = broker.metadata.image();
-    let leader = image.topic(OFFSETS_TOPIC).and_then(|topic| {
+    let leader = image.topic(topic).and_then(|topic| {
         let index = partition_for(key, topic.partition_count());
         let (leader, _) = broker.known_leader(topic.id, index, topic.partition(index)?);
         image.broker(leader)

@@ -39,21 +39,34 @@ const REASON_CHARS_MAX: usize = 255;
 /// the machine in the order in which they were sent; what is finished by that is answered now.
 fn start(broker: &Broker, work: impl Future<Output = Option<Response>> + Send + 'static) -> Reply {
     // The machine is not asked before its topic is made.
-    let has_machine = broker.metadata.image().topic(OFFSETS_TOPIC).is_some();
-    begin(
-        work,
-        if has_machine {
-            Reply::Later
-        } else {
-            Reply::Aside
-        },
-    )
+    start_on(Topic::of(broker, OFFSETS_TOPIC), work)
 }
 
-fn begin(
+/// Whether the topic of a machine has been made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Topic {
+    Made,
+    Missing,
+}
+
+impl Topic {
+    pub(super) fn of(broker: &Broker, name: &str) -> Self {
+        match broker.metadata.image().topic(name) {
+            Some(_) => Self::Made,
+            None => Self::Missing,
+        }
+    }
+}
+
+/// The same for any machine. Later requests wait until its topic is made.
+pub(super) fn start_on(
+    topic: Topic,
     work: impl Future<Output = Option<Response>> + Send + 'static,
-    unfinished: fn(Answer) -> Reply,
 ) -> Reply {
+    let unfinished: fn(Answer) -> Reply = match topic {
+        Topic::Made => Reply::Later,
+        Topic::Missing => Reply::Aside,
+    };
     let mut work: Answer = Box::pin(work);
     // The connection polls again with a waker of its own, so nothing is lost with this one.
     match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -74,7 +87,7 @@ async fn ask(
 
 /// What clients of every version take as a reason to look for the coordinator again. They know
 /// few errors of it; why its topic could not be made is not theirs to understand.
-fn coordinator_error(error: ErrorCode) -> ErrorCode {
+pub(super) fn coordinator_error(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => error,
         _ => ErrorCode::COORDINATOR_NOT_AVAILABLE,
@@ -82,7 +95,7 @@ fn coordinator_error(error: ErrorCode) -> ErrorCode {
 }
 
 /// A machine answered something else than it was asked, which no client could have caused.
-fn mismatch(reply: &GroupReply) -> ErrorCode {
+pub(super) fn mismatch(reply: &GroupReply) -> ErrorCode {
     tracing::error!(
         ?reply,
         "a group answered another request than was put to it"
@@ -110,7 +123,7 @@ fn check(call: &Call<'_>, operation: Operation, group_id: &str) -> Result<(), Er
     Ok(())
 }
 
-fn instance_id(wire: Option<&StrBytes>) -> Option<InstanceId> {
+pub(super) fn instance_id(wire: Option<&StrBytes>) -> Option<InstanceId> {
     wire.map(|id| InstanceId::from(id.as_str()))
 }
 

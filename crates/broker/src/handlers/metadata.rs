@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::coordinator::OFFSETS_TOPIC;
+use crate::coordinator::transactions::TRANSACTIONS_TOPIC;
 use crate::handlers::wire::{wire_brokers, wire_topic};
 use crate::service::Call;
 
@@ -69,8 +70,7 @@ fn wanted(request: &MetadataRequest, version: i16) -> Wanted {
 /// Whether asking about a topic of this name may make it. Those of coordinators that are not served
 /// would come to be as ordinary topics.
 fn may_be_made(name: &str) -> bool {
-    let is_of_others = matches!(name, "__transaction_state" | "__share_group_state");
-    TopicName::new(name).is_ok() && !is_of_others
+    TopicName::new(name).is_ok() && name != "__share_group_state"
 }
 
 /// The topics that do not exist and could, each once.
@@ -91,6 +91,7 @@ fn missing_topics(broker: &Broker, wanted: &Wanted) -> BTreeSet<StrBytes> {
 fn create(broker: &Arc<Broker>, names: &BTreeSet<StrBytes>) -> HashMap<StrBytes, ErrorCode> {
     let topic = |name: &StrBytes| match name.as_str() {
         OFFSETS_TOPIC => broker.offsets_topic(),
+        TRANSACTIONS_TOPIC => broker.transactions_topic(),
         name => NewTopic {
             name: name.to_owned(),
             partitions: -1,

@@ -31,7 +31,9 @@ pub(super) fn register(
             format_version: METADATA_FORMAT,
         });
         let decide = |_: &MetadataImage| Decision {
-            records: vec![record],
+            records: std::iter::once(record)
+                .chain(crate::features::of_a_new_cluster())
+                .collect(),
             response: (),
         };
         metadata.submit(clock.now(), decide, |_, _| {})?;

@@ -401,7 +401,7 @@ async fn a_transaction_that_nobody_could_end_is_not_begun() {
         ..BatchSpec::default()
     };
     for (id, expected) in [
-        (Some("tx"), ErrorCode::INVALID_TXN_STATE),
+        (Some("tx"), ErrorCode::INVALID_PRODUCER_ID_MAPPING),
         (None, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
     ] {
         let mut request = produce_request(-1, 30_000, "t", &[(0, "")]);

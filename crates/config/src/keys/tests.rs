@@ -70,7 +70,8 @@ const AHEAD: &[&str] = &[
     "security.inter.",
     "share.coordinator.state.",
     "socket.listen.backlog.",
-    "transaction",
+    "transaction.abort.timed.",
+    "transaction.state.log.load.",
 ];
 
 #[test]

@@ -52,11 +52,13 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("900000")
         .at_least(1)
         .high()
+        .effective()
         .doc("Longest transaction timeout, in milliseconds, that a producer may ask for."),
     broker("transaction.partition.verification.enable", Boolean)
         .default("true")
         .cluster_wide()
         .low()
+        .effective()
         .doc(
             "Whether a partition asks the coordinator if a transaction is open before it \
              takes the first batch of it.",
@@ -68,6 +70,7 @@ pub(super) const KEYS: &[KeyDef] = &[
     .default("3600000")
     .at_least(1)
     .low()
+    .effective()
     .doc(
         "How often, in milliseconds, it is looked for transactional ids past \
              `transactional.id.expiration.ms`.",
@@ -81,6 +84,7 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("1")
         .at_least(1)
         .high()
+        .effective()
         .doc(
             "`min.insync.replicas` of `__transaction_state`. Highwater's default is 1, \
              which a single node can meet; Kafka's is 2.",
@@ -89,11 +93,13 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("50")
         .at_least(1)
         .high()
+        .effective()
         .doc("Partitions of `__transaction_state`. Must not change once the topic exists."),
     broker("transaction.state.log.replication.factor", Short)
         .default("1")
         .at_least(1)
         .high()
+        .effective()
         .doc(
             "Replicas of `__transaction_state`. Highwater's default is 1, which a single \
              node can meet; Kafka's is 3.",
@@ -102,6 +108,7 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("104857600")
         .at_least(1)
         .high()
+        .effective()
         .doc("Size in bytes at which a segment of `__transaction_state` is closed."),
     broker("transaction.two.phase.commit.enable", Boolean)
         .default("false")
@@ -111,5 +118,6 @@ pub(super) const KEYS: &[KeyDef] = &[
         .default("604800000")
         .at_least(1)
         .high()
+        .effective()
         .doc("How many milliseconds an unused transactional id is kept."),
 ];

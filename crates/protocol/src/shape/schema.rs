@@ -151,6 +151,43 @@ pub(super) static REQUESTS: &[Schema] = &[
         "replica_id:i32 3+; topics:[topic:s; partitions:[partition:i32; \
          current_leader_epoch:i32; leader_epoch:i32]]",
     ),
+    // AddPartitionsToTxn
+    flexible(
+        24,
+        3,
+        "transactions:[transactional_id:s; producer_id:i64; producer_epoch:i16; verify_only:bool; \
+         topics:[name:s; partitions:[i32]]] 4+; v3_and_below_transactional_id:s 0-3; \
+         v3_and_below_producer_id:i64 0-3; v3_and_below_producer_epoch:i16 0-3; \
+         v3_and_below_topics:[name:s; partitions:[i32]] 0-3",
+    ),
+    // AddOffsetsToTxn
+    flexible(
+        25,
+        3,
+        "transactional_id:s; producer_id:i64; producer_epoch:i16; group_id:s",
+    ),
+    // EndTxn
+    flexible(
+        26,
+        3,
+        "transactional_id:s; producer_id:i64; producer_epoch:i16; committed:bool",
+    ),
+    // WriteTxnMarkers
+    flexible(
+        27,
+        1,
+        "markers:[producer_id:i64; producer_epoch:i16; transaction_result:bool; topics:[name:s; \
+         partition_indexes:[i32]]; coordinator_epoch:i32]",
+    ),
+    // TxnOffsetCommit
+    flexible(
+        28,
+        3,
+        "transactional_id:s; group_id:s; producer_id:i64; producer_epoch:i16; \
+         generation_id:i32 3+; member_id:s 3+; group_instance_id:s? 3+; topics:[name:s; \
+         partitions:[partition_index:i32; committed_offset:i64; committed_leader_epoch:i32 2+; \
+         committed_metadata:s?]]",
+    ),
     // DescribeAcls
     flexible(
         29,

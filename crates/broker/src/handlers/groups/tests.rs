@@ -338,14 +338,17 @@ fn work_starts_before_the_next_request_and_is_answered_now_if_it_is_done() {
         receiver.await.ok()?;
         Some(Response::from_bytes(Bytes::new()))
     };
-    let later = begin(work, Reply::Later);
+    let later = start_on(Topic::Made, work);
     assert!(begun.load(std::sync::atomic::Ordering::SeqCst));
     assert!(matches!(later, Reply::Later(_)));
     drop(sender);
     let done = async { Some(Response::from_bytes(Bytes::new())) };
-    let now = begin(done, Reply::Later);
+    let now = start_on(Topic::Made, done);
     assert!(matches!(now, Reply::Now(_)));
-    assert!(matches!(begin(async { None }, Reply::Later), Reply::Close));
+    assert!(matches!(
+        start_on(Topic::Made, async { None }),
+        Reply::Close
+    ));
 }
 
 #[test]
