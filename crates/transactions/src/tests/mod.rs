@@ -4,6 +4,7 @@ mod administration;
 mod bumping;
 mod expiry;
 mod fencing;
+mod foreign_logs;
 mod initialising;
 mod keeping;
 mod markers;
