@@ -2,7 +2,7 @@
 //! one way and says so to all its partitions, a fenced producer gets nothing, and the log says
 //! what the memory says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use highwater_types::{LeaderEpoch, Now, ProducerEpoch, ProducerId, TopicPartition};
 use proptest::prelude::*;
@@ -125,6 +125,10 @@ struct World {
     markers: BTreeMap<(TransactionRef, TopicPartition), TransactionResult>,
     /// The end of each transaction that a client was told of.
     told: BTreeMap<TransactionRef, TransactionResult>,
+    /// The last record of each transactional id.
+    last: BTreeMap<TransactionalId, TransactionValue>,
+    /// A client has asked for the end of a transaction in this step.
+    client_ends: bool,
     crash_soon: Option<Index>,
     hush: bool,
 }
@@ -171,6 +175,8 @@ impl World {
             jobs: Vec::new(),
             markers: BTreeMap::new(),
             told: BTreeMap::new(),
+            last: BTreeMap::new(),
+            client_ends: false,
             crash_soon: None,
             hush: false,
         };
@@ -184,7 +190,10 @@ impl World {
                 let value = unused.initialised(world.now(), producer, TIMEOUT_MS);
                 let mut output = Output::default();
                 world.shard.write(&id.into(), &value, &mut output);
-                world.log.extend(output.records);
+                output
+                    .records
+                    .into_iter()
+                    .for_each(|record| world.append(record));
             }
         }
         world.reload();
@@ -289,8 +298,11 @@ impl World {
         let place = self.places.entry((client, id)).or_default();
         place.last_request = Some(request.clone());
         let asked = request.clone();
+        self.client_ends = matches!(request, Request::End(_));
         let output = self.shard.handle(self.context(), Waiter(1), request);
-        for (_, reply) in self.carry_out(output) {
+        let replies = self.carry_out(output);
+        self.client_ends = false;
+        for (_, reply) in replies {
             self.replied(client, id, &asked, reply);
         }
         self.tick();
@@ -426,15 +438,36 @@ impl World {
 
     fn append(&mut self, record: Record) {
         let (id, value) = decoded(&record);
-        if value.is_none() {
+        self.log.push(record);
+        let Some(value) = value else {
+            self.last.remove(&id);
             // Whoever recovers under a forgotten name is given a new producer id.
             let of_name = self
                 .places
                 .iter_mut()
                 .filter(|((_, nth), _)| IDS[*nth] == id.as_str());
-            of_name.for_each(|(_, place)| place.fenced = false);
+            return of_name.for_each(|(_, place)| place.fenced = false);
+        };
+        if let Some(before) = self.last.insert(id.clone(), value.clone()) {
+            check_step(&before, &value);
+            self.check_end(&id, &before, &value);
         }
-        self.log.push(record);
+    }
+
+    /// A producer that has not asked for the end does not keep its epoch, and nothing is complete
+    /// before all its partitions know.
+    fn check_end(&self, id: &TransactionalId, before: &TransactionValue, value: &TransactionValue) {
+        if value.state.is_prepared() && !self.client_ends {
+            assert_eq!(value.state, TransactionState::PrepareAbort);
+            assert!(before.producer.epoch < value.producer.epoch, "not fenced");
+        }
+        if before.state.is_prepared() {
+            let transaction = before.reference(id);
+            for partition in before.partitions.iter() {
+                let marker = self.markers.get(&(transaction.clone(), partition));
+                assert_eq!(marker.copied(), value.result(), "a marker is missing");
+            }
+        }
     }
 
     fn reload(&mut self) {
@@ -475,29 +508,12 @@ impl World {
 
     fn check(&self) {
         self.assert_same(&self.replayed(&self.log));
-        let mut ids: BTreeMap<TransactionalId, TransactionValue> = BTreeMap::new();
-        let mut used: BTreeSet<ProducerId> = BTreeSet::new();
+        let mut owners: BTreeMap<ProducerId, TransactionalId> = BTreeMap::new();
         for record in &self.log {
-            let (id, value) = decoded(record);
-            let Some(value) = value else {
-                let before = ids.remove(&id).expect("deleted once");
-                assert!(!before.state.is_prepared() && before.state != TransactionState::Ongoing);
-                continue;
-            };
-            let producer_id = value.producer.id;
-            if ids
-                .get(&id)
-                .is_none_or(|old| old.producer.id != producer_id)
-            {
-                assert!(
-                    used.insert(producer_id),
-                    "{producer_id} was given out twice"
-                );
+            if let (id, Some(value)) = decoded(record) {
+                let owner = owners.entry(value.producer.id).or_insert(id.clone());
+                assert_eq!(*owner, id, "a producer id was given out twice");
             }
-            if let Some(before) = ids.get(&id) {
-                check_step(before, &value);
-            }
-            ids.insert(id, value);
         }
         for (transaction, result) in &self.told {
             let of_it = |at: &&(TransactionRef, TopicPartition)| at.0 == *transaction;
