@@ -195,7 +195,7 @@ impl Client {
                 .map(|b| (b.id, b.address()))
                 .collect()
         };
-        let mut last = ClientError::Invalid("no bootstrap address is given".to_owned());
+        let mut last = ClientError::Invalid("no broker is known".to_owned());
         for (id, address) in known {
             let pool = &self.shared.pool;
             let opened = pool.broker(
@@ -210,7 +210,7 @@ impl Client {
                 Err(e) => last = e,
             }
         }
-        for address in &options.bootstrap {
+        for address in options.bootstrap.addresses() {
             let pool = &self.shared.pool;
             match pool
                 .bootstrap(address, &options.connection, &options.backoff)

@@ -30,7 +30,7 @@ pub use deadline::Deadline;
 pub use error::{ClientError, Refusal};
 pub use highwater_protocol::ErrorCode;
 pub use metadata::{BrokerEndpoint, ClusterMetadata, PartitionMetadata, TopicMetadata};
-pub use options::ClientOptions;
+pub use options::{Bootstrap, ClientOptions};
 pub use pool::Lane;
 pub use producer::{
     Acks, Delivered, Delivery, Producer, ProducerOptions, ProducerRecord, RecordHeader,

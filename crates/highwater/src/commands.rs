@@ -144,7 +144,7 @@ fn settled(outcome: &Result<(), CommandError>) -> ExitCode {
 /// The flag of commands that cannot be undone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Confirmation {
-    /// Do it; without this flag the command only shows what it would do.
+    /// Do it; without this flag the command only shows what it would do, and exits with 2.
     #[arg(long)]
     pub(crate) yes: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use highwater_client::{Admin, Client, ClientOptions};
+use highwater_client::{Admin, Bootstrap, Client, ClientOptions};
 
 use crate::error::CommandError;
 use crate::output::Format;
@@ -21,7 +21,7 @@ pub(crate) struct ConnectArgs {
         default_value = "127.0.0.1:9092",
         help_heading = "Cluster"
     )]
-    pub(crate) bootstrap_server: String,
+    pub(crate) bootstrap_server: Bootstrap,
     /// How long an operation may take with all its retries.
     #[arg(
         long,
@@ -50,12 +50,7 @@ impl ConnectArgs {
     /// A client that has reached a broker: a wrong address fails here, at once.
     pub(crate) async fn client(&self) -> Result<Client, CommandError> {
         let mut options =
-            ClientOptions::new(&self.bootstrap_server).with_client_id(&self.client_id);
-        if options.bootstrap.is_empty() {
-            return Err(CommandError::Usage(
-                "--bootstrap-server names no broker".to_owned(),
-            ));
-        }
+            ClientOptions::new(self.bootstrap_server.clone()).with_client_id(&self.client_id);
         options.operation_timeout = self.timeout;
         options.request_timeout = options.request_timeout.min(self.timeout);
         let connect = &mut options.connection.connect_timeout;

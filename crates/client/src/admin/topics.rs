@@ -63,6 +63,15 @@ fn positive<T: PartialOrd + From<i8>>(value: T) -> Option<T> {
     (value > T::from(0)).then_some(value)
 }
 
+/// Metadata has no room for words, so the most frequent refusal gets ours.
+fn refusal(code: ErrorCode) -> Refusal {
+    let unknown = code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    Refusal {
+        code,
+        message: unknown.then(|| "there is no such topic".to_owned()),
+    }
+}
+
 impl Admin {
     /// Creates topics; with `validate_only` the broker only says whether it would.
     ///
@@ -126,8 +135,8 @@ impl Admin {
             .await?
             .topics;
         let outcome = |name: &TopicName| match found.remove(name) {
-            Some(topic) => topic.code.check().map(|()| topic).map_err(Refusal::from),
-            None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into()),
+            Some(topic) => topic.code.check().map(|()| topic).map_err(refusal),
+            None => Err(refusal(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)),
         };
         let outcomes: Vec<_> = names.iter().map(outcome).collect();
         Ok(names.iter().cloned().zip(outcomes).collect())

@@ -150,12 +150,15 @@ fn what_the_broker_refuses_of_a_topic_is_said_in_one_line() {
     let other = broker.name("other");
     let text = broker.text(&["topic", "create", &other, "--dry-run"]);
     assert_eq!(text, format!("{other}: would be created\n"));
-    let missing = broker.run(&["topic", "describe", &other]).expect_code(1);
-    assert!(
-        missing.complaint().contains("UNKNOWN_TOPIC_OR_PARTITION"),
-        "{}",
-        missing.stderr
-    );
+    let described = ["topic", "describe", &other, "--format", "json"];
+    let missing = broker.run(&described).expect_code(1);
+    let words = "there is no such topic (UNKNOWN_TOPIC_OR_PARTITION)";
+    assert_eq!(missing.complaint(), format!("topic {other}: {words}"));
+    assert_eq!(missing.stdout, "");
+    let one_of_two = broker
+        .run(&[&described[..], &[&name]].concat())
+        .expect_code(1);
+    assert_eq!(one_of_two.json()["topics"][0]["name"], name);
 
     let bad = ["topic", "create", &other, "-c", "retention.ms=soon"];
     let bad = broker.run(&bad).expect_code(1);

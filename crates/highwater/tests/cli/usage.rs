@@ -42,11 +42,27 @@ fn wrong_usage_is_exit_code_2() {
         &["consume", "t", "-f", "%s", "--format", "json"],
         &["produce", "t", "-z", "zip"],
         &["topic", "list", "-b", ","],
+        &["topic", "list", "-b", "host:99999"],
+        &["consume", "t", "-b", "host:9092,other:"],
         &["nonsense"],
     ] {
         let ran = run_binary(args, b"", NOBODY).expect_code(2);
         assert!(!ran.stderr.is_empty(), "{args:?}");
     }
+}
+
+#[test]
+fn an_address_that_cannot_be_one_is_named() {
+    let ran = run_binary(&["topic", "list", "-b", "host:99999"], b"", NOBODY).expect_code(2);
+    let expected = "\"99999\" is not a port; ports are 1 to 65535";
+    assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+}
+
+#[test]
+fn the_help_of_group_reset_says_that_it_wants_a_target() {
+    let ran = run_binary(&["group", "reset", "--help"], b"", NOBODY).expect_code(0);
+    let usage = "group reset [OPTIONS] <--to <POSITION>|--by <RECORDS>> <GROUP>";
+    assert!(ran.stdout.contains(usage), "{}", ran.stdout);
 }
 
 #[test]

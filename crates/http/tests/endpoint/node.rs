@@ -72,7 +72,7 @@ impl Node {
         tokio::spawn(endpoint.serve(view));
         let (broker, report) = RunningBroker::start(config).await?;
         let (_, address) = report.listeners[0].split_once("://").unwrap();
-        let client = Client::new(ClientOptions::new(address));
+        let client = Client::new(ClientOptions::new(address.parse().unwrap()));
         Ok(Self {
             dir,
             log_dirs,

@@ -198,7 +198,9 @@ pub(crate) async fn run(args: &DescribeArgs, connect: &ConnectArgs) -> Result<()
             Err(e) => failures.push(e.to_string()),
         }
     }
-    print(&DescribeReport { groups }, connect.format)?;
+    if !groups.is_empty() {
+        print(&DescribeReport { groups }, connect.format)?;
+    }
     settle(&failures)
 }
 

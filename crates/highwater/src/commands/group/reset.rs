@@ -15,6 +15,7 @@ use crate::position::{Position, log_ends};
 
 /// What to set.
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("target").required(true).args(["to", "by"]))]
 pub(crate) struct ResetArgs {
     /// Id of the group.
     #[arg(value_name = "GROUP")]
@@ -23,16 +24,11 @@ pub(crate) struct ResetArgs {
     /// every topic of which the group has offsets.
     #[arg(short, long = "topic", value_name = "TOPIC[:PARTITION,…]", value_parser = parse_scope)]
     topics: Vec<Scope>,
-    /// Where to: start, end, an offset, -N, a time or an age.
-    #[arg(
-        long,
-        value_name = "POSITION",
-        allow_hyphen_values = true,
-        required_unless_present = "by",
-        conflicts_with = "by"
-    )]
+    /// Where to: start, end, an offset, -N (before the end), a time such as
+    /// 2026-11-21T10:00:00Z or @MILLISECONDS, or an age such as 10m.
+    #[arg(long, value_name = "POSITION", allow_hyphen_values = true)]
     to: Option<Position>,
-    /// How far from the offset that is committed, forth or back.
+    /// How far from the offset that is committed, forth, or back with a minus.
     #[arg(long, value_name = "RECORDS", allow_hyphen_values = true)]
     by: Option<i64>,
     #[command(flatten)]

@@ -187,7 +187,9 @@ pub(crate) async fn run(args: &DescribeArgs, connect: &ConnectArgs) -> Result<()
             Err(e) => failures.push(format!("topic {name}: {e}")),
         }
     }
-    print(&DescribeReport { topics }, connect.format)?;
+    if !topics.is_empty() {
+        print(&DescribeReport { topics }, connect.format)?;
+    }
     settle(&failures)
 }
 
