@@ -238,6 +238,26 @@ impl Client {
         cached().ok_or(ClientError::NoSuchBroker(id.get()))
     }
 
+    /// Fails at once if the cluster has no such broker. For ids that a person gave: those that
+    /// came from metadata are asked for again, because the broker may be about to register.
+    pub(crate) async fn expect_broker(
+        &self,
+        id: BrokerId,
+        deadline: Deadline,
+    ) -> Result<(), ClientError> {
+        let brokers = self
+            .retrying(MetadataRequest::NAME, deadline, || async {
+                let metadata = self.fetch_metadata(Some(&[]), AutoCreate::No).await?;
+                Ok(metadata.brokers)
+            })
+            .await?;
+        if brokers.contains_key(&id) {
+            Ok(())
+        } else {
+            Err(ClientError::NoSuchBroker(id.get()))
+        }
+    }
+
     async fn controller(&self) -> Result<Option<BrokerId>, ClientError> {
         let known = {
             let cache = self.shared.cache.lock();

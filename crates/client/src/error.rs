@@ -119,7 +119,7 @@ pub enum ClientError {
         refusal: Refusal,
     },
     /// The metadata names no such broker.
-    #[error("broker {0} is not part of the cluster's metadata")]
+    #[error("the cluster has no broker {0}")]
     NoSuchBroker(i32),
     /// No broker leads the partition at the moment.
     #[error("partition {partition} of {topic} has no leader")]

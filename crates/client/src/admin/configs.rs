@@ -11,7 +11,7 @@ use highwater_protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfi
 use highwater_types::BrokerId;
 
 use super::{Admin, Outcome, text_of, wire_text};
-use crate::{ClientError, ErrorCode, Refusal, Target};
+use crate::{ClientError, Deadline, ErrorCode, Refusal, Target};
 
 /// What kind of thing a config belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,6 +206,19 @@ impl ConfigChange {
 }
 
 impl Admin {
+    /// Whom to ask about a resource. A broker that does not exist is not waited for.
+    async fn target_of(
+        &self,
+        resource: &ConfigResource,
+        deadline: Deadline,
+    ) -> Result<Target, ClientError> {
+        let target = resource.target();
+        if let Target::Broker(id) = target {
+            self.client.expect_broker(id, deadline).await?;
+        }
+        Ok(target)
+    }
+
     /// Every config of a resource, by key, with synonyms and documentation.
     pub async fn describe_configs(
         &self,
@@ -221,13 +234,14 @@ impl Admin {
                 .with_include_synonyms(true)
                 .with_include_documentation(true)
         };
-        let target = match resource.target() {
+        let deadline = self.client.deadline();
+        let target = match self.target_of(resource, deadline).await? {
             // Any broker knows what is not a broker's own.
             Target::Controller => Target::Any,
             target => target,
         };
         self.client
-            .ask(&target, self.client.deadline(), build, |_, response| {
+            .ask(&target, deadline, build, |_, response| {
                 let result =
                     response
                         .results
@@ -262,29 +276,25 @@ impl Admin {
                 .with_resources(vec![altered])
                 .with_validate_only(validate_only)
         };
+        let deadline = self.client.deadline();
+        let target = self.target_of(resource, deadline).await?;
         self.client
-            .ask(
-                &resource.target(),
-                self.client.deadline(),
-                build,
-                |_, response| {
-                    let result =
-                        response
-                            .responses
-                            .first()
-                            .ok_or_else(|| ClientError::Malformed {
-                                what: "IncrementalAlterConfigs",
-                                reason: "no entry for the resource".to_owned(),
-                            })?;
-                    if ErrorCode::from_code(result.error_code) == ErrorCode::NOT_CONTROLLER {
-                        ClientError::check("IncrementalAlterConfigs", result.error_code, None)?;
-                    }
-                    Ok(Refusal::check(
-                        result.error_code,
-                        result.error_message.as_deref(),
-                    ))
-                },
-            )
+            .ask(&target, deadline, build, |_, response| {
+                let result = response
+                    .responses
+                    .first()
+                    .ok_or_else(|| ClientError::Malformed {
+                        what: "IncrementalAlterConfigs",
+                        reason: "no entry for the resource".to_owned(),
+                    })?;
+                if ErrorCode::from_code(result.error_code) == ErrorCode::NOT_CONTROLLER {
+                    ClientError::check("IncrementalAlterConfigs", result.error_code, None)?;
+                }
+                Ok(Refusal::check(
+                    result.error_code,
+                    result.error_message.as_deref(),
+                ))
+            })
             .await
     }
 }

@@ -121,6 +121,26 @@ fn what_cannot_be_read_or_changed_is_named() {
         "{}",
         missing.stderr
     );
+    for command in [
+        &["config", "get", "broker", "2147483647"][..],
+        &[
+            "config",
+            "set",
+            "broker",
+            "2147483647",
+            "log.cleaner.threads=1",
+        ],
+        &[
+            "config",
+            "unset",
+            "broker",
+            "2147483647",
+            "log.cleaner.threads",
+        ],
+    ] {
+        let nobody = broker.run(command).expect_code(1);
+        assert_eq!(nobody.complaint(), "the cluster has no broker 2147483647");
+    }
     let bad = ["config", "set", "topic", &name, "retention.ms=soon"];
     let bad = broker.run(&bad).expect_code(1);
     assert!(bad.complaint().contains("INVALID_CONFIG"), "{}", bad.stderr);
