@@ -13,6 +13,7 @@ use highwater_http::HttpEndpoint;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::log_filter::{self, log_filter};
 use crate::output::complain;
 
 /// How long connections may take to finish what they have in flight at a stop.
@@ -87,7 +88,13 @@ pub(crate) fn run(args: &BrokerArgs) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    start_logging(args.log_format);
+    match log_filter(std::env::var_os(log_filter::VARIABLE).as_deref()) {
+        Ok(filter) => start_logging(filter, args.log_format),
+        Err(error) => {
+            complain(error);
+            return ExitCode::from(2);
+        }
+    }
     warn_of_idle_settings(&node);
     if !endpoints_are_usable(&config) {
         return ExitCode::from(2);
@@ -105,9 +112,7 @@ pub(crate) fn run(args: &BrokerArgs) -> ExitCode {
     }
 }
 
-fn start_logging(format: LogFormat) {
-    let filter =
-        EnvFilter::try_from_env("HIGHWATER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+fn start_logging(filter: EnvFilter, format: LogFormat) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -7,6 +7,7 @@ mod config_command;
 mod connect;
 mod error;
 mod format_string;
+mod log_filter;
 mod output;
 mod position;
 mod progress;

@@ -59,6 +59,24 @@ fn an_address_that_cannot_be_one_is_named() {
 }
 
 #[test]
+fn a_log_filter_that_means_nothing_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_highwater"))
+        .arg("broker")
+        .args(["--set", &format!("log.dirs={}", dir.path().display())])
+        // The start would end here too, with exit code 1.
+        .args(["--set", "listeners=PLAINTEXT://192.0.2.1:1"])
+        .args(["--set", "allow.insecure.listeners=true"])
+        .env("HIGHWATER_LOG", "info,highwater_broker=loud")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let expected = "highwater: HIGHWATER_LOG: \"highwater_broker=loud\" is no log directive";
+    assert!(said.starts_with(expected), "{said}");
+}
+
+#[test]
 fn the_help_of_group_reset_says_that_it_wants_a_target() {
     let ran = run_binary(&["group", "reset", "--help"], b"", NOBODY).expect_code(0);
     let usage = "group reset [OPTIONS] <--to <POSITION>|--by <RECORDS>> <GROUP>";
