@@ -99,6 +99,8 @@ struct JsonHeader {
 #[derive(Debug, Deserialize)]
 struct JsonRecord {
     key: Option<JsonBytes>,
+    /// Null is a tombstone, which nobody shall write by leaving the field out.
+    #[serde(deserialize_with = "Option::deserialize")]
     value: Option<JsonBytes>,
     #[serde(default)]
     headers: Vec<JsonHeader>,
@@ -157,7 +159,7 @@ impl ProduceArgs {
         }
     }
 
-    /// The record that a line stands for.
+    /// The record that a line stands for; else what is wrong with it.
     fn record(&self, line: Vec<u8>) -> Result<ProducerRecord, String> {
         let fixed = self.headers.iter().map(|(key, value)| RecordHeader {
             key: Bytes::from(key.clone()),
@@ -201,22 +203,35 @@ impl ProduceArgs {
 }
 
 fn fill_from_json(record: &mut ProducerRecord, line: &[u8]) -> Result<(), String> {
-    let json: JsonRecord = serde_json::from_slice(line).map_err(|e| e.to_string())?;
-    let bytes = |json: JsonBytes| json.into_bytes().map(Bytes::from).ok_or("invalid base64");
+    let json: JsonRecord = serde_json::from_slice(line).map_err(|e| json_fault(&e))?;
+    let bytes = |what: &str, json: JsonBytes| {
+        let bytes = json.into_bytes().map(Bytes::from);
+        bytes.ok_or_else(|| format!("{what} is no base64"))
+    };
     if let Some(key) = json.key {
-        record.key = Some(bytes(key)?);
+        record.key = Some(bytes("the key", key)?);
     }
-    record.value = json.value.map(bytes).transpose()?;
+    let value = json.value.map(|value| bytes("the value", value));
+    record.value = value.transpose()?;
     for header in json.headers {
-        let value = header.value.map(bytes).transpose()?;
+        let value = header.value.map(|value| bytes("a header", value));
         record.headers.push(RecordHeader {
-            key: bytes(header.key)?,
-            value,
+            key: bytes("the key of a header", header.key)?,
+            value: value.transpose()?,
         });
     }
     record.partition = record.partition.or(json.partition.map(PartitionIndex));
     record.timestamp_ms = json.timestamp_ms;
     Ok(())
+}
+
+/// What the parser says, without its own count of lines: it sees one at a time.
+fn json_fault(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((what, _)) => format!("{what} at column {}", error.column()),
+        None => text,
+    }
 }
 
 /// The longest line; no broker takes a larger record without being told to.
@@ -255,12 +270,18 @@ fn lines() -> mpsc::Receiver<io::Result<Vec<u8>>> {
     receiver
 }
 
+/// How many bad lines are complained about one by one.
+const BAD_LINES_SHOWN: u64 = 20;
+
 /// What has become of the records so far.
 #[derive(Default)]
 struct Tally {
     partitions: BTreeMap<i32, Written>,
     /// Each reason once, with how many records it hit.
     failures: BTreeMap<String, u64>,
+    /// Complaints about the first of the lines that were no records.
+    bad_lines: Vec<String>,
+    bad_line_count: u64,
 }
 
 impl Tally {
@@ -286,6 +307,27 @@ impl Tally {
     fn fail(&mut self, reason: String) {
         *self.failures.entry(reason).or_default() += 1;
     }
+
+    fn fail_line(&mut self, number: u64, reason: &str) {
+        self.bad_line_count += 1;
+        if self.bad_line_count <= BAD_LINES_SHOWN {
+            self.bad_lines.push(format!("line {number}: {reason}"));
+        }
+    }
+
+    fn failed(&self) -> u64 {
+        self.failures.values().sum::<u64>() + self.bad_line_count
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        let mut complaints = self.bad_lines.clone();
+        if let more @ 1.. = self.bad_line_count.saturating_sub(BAD_LINES_SHOWN) {
+            complaints.push(format!("{more} more lines are no records either"));
+        }
+        let reasons = self.failures.iter();
+        complaints.extend(reasons.map(|(reason, records)| format!("{records} records: {reason}")));
+        complaints
+    }
 }
 
 /// Sends lines until there are no more; gives what became of them.
@@ -294,6 +336,7 @@ async fn send_all(args: &ProduceArgs, producer: &Producer) -> Tally {
     let mut input = lines();
     let mut under_way: FuturesUnordered<Delivery> = FuturesUnordered::new();
     let progress = Progress::counting("records");
+    let mut line_number = 0_u64;
     loop {
         let line = tokio::select! {
             Some(outcome) = under_way.next() => {
@@ -303,9 +346,10 @@ async fn send_all(args: &ProduceArgs, producer: &Producer) -> Tally {
             }
             line = input.recv() => line,
         };
+        line_number += 1;
         let record = match line {
             Some(Ok(line)) => args.record(line),
-            Some(Err(e)) => Err(format!("standard input: {e}")),
+            Some(Err(e)) => Err(e.to_string()),
             None => break,
         };
         match record {
@@ -313,7 +357,7 @@ async fn send_all(args: &ProduceArgs, producer: &Producer) -> Tally {
                 Ok(delivery) => under_way.push(delivery),
                 Err(e) => tally.fail(e.to_string()),
             },
-            Err(reason) => tally.fail(format!("input: {reason}")),
+            Err(reason) => tally.fail_line(line_number, &reason),
         }
     }
     while let Some(outcome) = under_way.next().await {
@@ -331,20 +375,17 @@ pub(crate) async fn run(args: ProduceArgs, connect: ConnectArgs) -> Result<(), C
     };
     let producer = Producer::start(client, options)?;
     let tally = send_all(&args, &producer).await;
+    let complaints = tally.complaints();
     let report = ProduceReport {
         topic: args.topic.to_string(),
         records: tally.partitions.values().map(|p| p.records).sum(),
-        failed: tally.failures.values().sum(),
+        failed: tally.failed(),
         partitions: tally.partitions.into_values().collect(),
     };
     if !args.quiet {
         print(&report, connect.format)?;
     }
-    let reasons = tally.failures.into_iter();
-    let failures: Vec<_> = reasons
-        .map(|(reason, records)| format!("{records} records: {reason}"))
-        .collect();
-    settle(&failures)
+    settle(&complaints)
 }
 
 #[cfg(test)]
@@ -395,11 +436,43 @@ mod tests {
         assert_eq!(record.key.as_deref(), Some(&b"\xff"[..]));
         assert_eq!(record.partition, Some(PartitionIndex(2)));
         assert_eq!((record.timestamp_ms, record.headers.len()), (Some(5), 2));
-        assert!(args.record(b"nonsense".to_vec()).is_err());
-        assert!(
-            args.record(br#"{"value":{"base64":"!"}}"#.to_vec())
-                .is_err()
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_of_json_is_said() {
+        let args = args(Input::Json, None);
+        for (line, expected) in [
+            ("nonsense", "expected ident at column 2"),
+            (r#"{"key":"k"}"#, "missing field `value` at column 11"),
+            (
+                r#"{"value":5}"#,
+                r#"expected text, or {"base64": …} for what is none at column 11"#,
+            ),
+            (r#"{"value":{"base64":"!"}}"#, "the value is no base64"),
+            (
+                r#"{"value":"v","partition":"x"}"#,
+                r#"invalid type: string "x", expected i32 at column 28"#,
+            ),
+        ] {
+            let refused = args.record(line.as_bytes().to_vec()).unwrap_err();
+            assert_eq!(refused, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn of_many_bad_lines_the_first_are_named_and_the_others_counted() {
+        let mut tally = Tally::default();
+        for number in 1..=BAD_LINES_SHOWN + 3 {
+            tally.fail_line(number, "bad");
+        }
+        tally.fail("refused".to_owned());
+        let complaints = tally.complaints();
+        assert_eq!(complaints[0], "line 1: bad");
+        assert_eq!(
+            complaints[BAD_LINES_SHOWN as usize..],
+            ["3 more lines are no records either", "1 records: refused"]
         );
+        assert_eq!(tally.failed(), BAD_LINES_SHOWN + 4);
     }
 
     #[test]
