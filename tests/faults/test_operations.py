@@ -233,3 +233,11 @@ def test_a_broker_on_all_interfaces_gives_the_name_of_the_machine(make_broker):
     assert told in broker.log_text()
     with wire.Connection(broker.bootstrap) as connection:
         assert os.uname().nodename.encode() in connection.call(wire.metadata("t"))
+
+
+@pytest.mark.allow_log(r"has no address here|takes connections from this machine only")
+def test_an_advertised_name_without_an_address_is_warned_of(make_broker):
+    broker = make_broker({"advertised.listeners": "PLAINTEXT://broker.invalid:9092"})
+    broker.start()
+    warning = "Set advertised.listeners=PLAINTEXT://<host that clients can resolve>:9092"
+    wait_until(lambda: broker.log_text().count(warning) == 1, 20, "the warning")

@@ -6,6 +6,7 @@
 //! logs are opened by as many threads as are allowed.
 
 mod directories;
+mod host_names;
 mod listeners;
 mod recovery;
 mod registration;
@@ -33,6 +34,7 @@ use crate::open_files;
 use crate::service::BrokerService;
 use crate::views::BrokerView;
 use directories::{cluster_id, lost_dirs, open_log_dirs};
+use host_names::warn_of_unknown_names;
 use listeners::{Limits, describe, endpoints, first_limits};
 use recovery::{Recovery, open_partitions};
 use registration::register;
@@ -130,6 +132,7 @@ impl RunningBroker {
             bound.push(BoundListener::bind(&listener.name, &listener.host, listener.port).await?);
         }
         let endpoints = endpoints(&config, &bound);
+        warn_of_unknown_names(&endpoints);
         let mut report = StartReport {
             advertised: endpoints
                 .iter()
