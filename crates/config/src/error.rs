@@ -61,9 +61,10 @@ pub enum ConfigError {
 }
 
 fn suggestion_text(nearest: &Option<&'static str>) -> String {
-    nearest
-        .map(|name| format!("; did you mean {name}?"))
-        .unwrap_or_default()
+    match nearest {
+        Some(name) => format!("; did you mean {name}?"),
+        None => "; docs/configuration.md has all names".to_owned(),
+    }
 }
 
 impl ConfigError {

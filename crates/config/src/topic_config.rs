@@ -311,7 +311,7 @@ fn compression(value: &str) -> Result<CompressionType, ConfigError> {
         _ => Err(ConfigError::invalid(
             "compression.type",
             value,
-            "not a compression type",
+            "String must be one of: producer, uncompressed, gzip, snappy, lz4, zstd",
         )),
     }
 }

@@ -62,7 +62,7 @@ pub fn check(def: &KeyDef, value: &str) -> Result<(), ConfigError> {
         };
         Err(ConfigError::invalid(def.name, shown, reason))
     };
-    match type_fault(def.value_type, value).or_else(|| range_fault(def, value)) {
+    match fault(def, value) {
         Some(reason) => refuse(reason),
         None => Ok(()),
     }
@@ -83,6 +83,46 @@ fn type_fault(value_type: ValueType, value: &str) -> Option<String> {
         _ => true,
     };
     (!is_right).then(|| format!("Not a number of type {}", value_type.name()))
+}
+
+/// The bounds of a number that the fault of one value does not tell: both ends, where there is more
+/// than the one that the value has missed.
+fn bounds_text(def: &KeyDef) -> Option<String> {
+    let (type_min, type_max) = match def.value_type {
+        ValueType::Int => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        ValueType::Short => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        ValueType::Long => (i64::MIN, i64::MAX),
+        ValueType::Double => {
+            return match def.allowed {
+                Allowed::Ratio(min, max) => Some(format!("{min} to {max}")),
+                _ => None,
+            };
+        }
+        _ => return None,
+    };
+    match def.allowed {
+        Allowed::Any => Some(format!("{type_min} to {type_max}")),
+        Allowed::AtLeast(min) => Some(format!("{min} to {type_max}")),
+        Allowed::Between(..) | Allowed::GzipLevel => Some(allowed_text(def)),
+        _ => None,
+    }
+}
+
+/// The fault of a value, in Kafka's words, with the bounds that these leave out.
+fn fault(def: &KeyDef, value: &str) -> Option<String> {
+    let with_bounds = |reason: String| match bounds_text(def) {
+        Some(bounds) => format!("{reason}; allowed: {bounds}"),
+        None => reason,
+    };
+    if let Some(reason) = type_fault(def.value_type, value) {
+        return Some(with_bounds(reason));
+    }
+    let reason = range_fault(def, value)?;
+    let tells_one_of_two = matches!(def.allowed, Allowed::Between(..) | Allowed::Ratio(..));
+    Some(match tells_one_of_two {
+        true => with_bounds(reason),
+        false => reason,
+    })
 }
 
 fn range_fault(def: &KeyDef, value: &str) -> Option<String> {

@@ -10,7 +10,11 @@ fn node() -> NodeConfig {
 #[test]
 fn values_of_topics_are_refused_in_kafkas_words() {
     let rows = [
-        ("retention.ms", "abc", "Not a number of type LONG"),
+        (
+            "retention.ms",
+            "abc",
+            "Not a number of type LONG; allowed: -1 to 9223372036854775807",
+        ),
         ("retention.ms", "-5", "Value must be at least -1"),
         ("segment.bytes", "5", "Value must be at least 1048576"),
         (
@@ -26,7 +30,7 @@ fn values_of_topics_are_refused_in_kafkas_words() {
         (
             "min.cleanable.dirty.ratio",
             "2",
-            "Value must be no more than 1",
+            "Value must be no more than 1; allowed: 0 to 1",
         ),
         (
             "preallocate",
@@ -47,7 +51,7 @@ fn values_of_topics_are_refused_in_kafkas_words() {
         (
             "max.message.bytes",
             "99999999999",
-            "Not a number of type INT",
+            "Not a number of type INT; allowed: 0 to 2147483647",
         ),
         (
             "durability",
@@ -197,7 +201,7 @@ fn groups_stay_within_the_bounds_of_the_broker() {
             "consumer.heartbeat.interval.ms",
             "x",
             "Invalid value x for configuration consumer.heartbeat.interval.ms: Not a number of \
-             type INT",
+             type INT; allowed: 1 to 2147483647",
         ),
         (
             "share.isolation.level",
@@ -219,7 +223,11 @@ fn groups_stay_within_the_bounds_of_the_broker() {
         ),
         ("share.auto.offset.reset", "by_duration:PT1H", ""),
         ("share.auto.offset.reset", "earliest", ""),
-        ("nosuch", "1", "Unknown group config name: nosuch"),
+        (
+            "nosuch",
+            "1",
+            "Unknown group config name: nosuch; docs/configuration.md has all names",
+        ),
     ];
     for (name, value, text) in rows {
         let error = validate_group_override(&node(), name, value).err();

@@ -219,7 +219,11 @@ fn an_unknown_name_comes_with_the_nearest_known_one() {
             "log.retention.ms",
             "Unknown topic config name: log.retention.ms; did you mean local.retention.ms?",
         ),
-        (KeyKind::Group, "zzz", "Unknown group config name: zzz"),
+        (
+            KeyKind::Group,
+            "zzz",
+            "Unknown group config name: zzz; docs/configuration.md has all names",
+        ),
         (
             KeyKind::Broker,
             "port",

@@ -62,7 +62,7 @@ fn every_error_is_shown_at_once_with_its_place() {
     let expected = "\
 h.toml:2: Unknown broker config name: log.dris; did you mean log.dirs?
 h.toml:3: Invalid value 5 for configuration log.segment.bytes: Value must be at least 1048576
-environment KAFKA_NUM_PARTITIONS: Invalid value many for configuration num.partitions: Not a number of type INT
+environment KAFKA_NUM_PARTITIONS: Invalid value many for configuration num.partitions: Not a number of type INT; allowed: 1 to 2147483647
 command line: Configuration zookeeper.connect no longer exists: remove it, there is no ZooKeeper
 command line: \"nonsense\" must have the form key=value
 command line: Configuration leader.replication.throttled.rate can only be set dynamically, through the admin API";

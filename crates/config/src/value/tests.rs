@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::definition::{broker, group};
+use crate::keys;
 
 fn takes(def: &KeyDef, value: &str) -> bool {
     check(def, value).is_ok()
@@ -106,6 +107,75 @@ fn each_bound_holds_at_its_edges() {
         }
         for value in *bad {
             assert!(!takes(def, value), "{:?} {value:?}", def.allowed);
+        }
+    }
+}
+
+fn fault_of(def: &KeyDef, value: &str) -> String {
+    match check(def, value) {
+        Err(ConfigError::InvalidValue { reason, .. }) => reason,
+        other => panic!("{} takes {value:?}: {other:?}", def.name),
+    }
+}
+
+#[test]
+fn a_fault_tells_the_whole_range() {
+    let int = broker("k", ValueType::Int);
+    for (def, value, expected) in [
+        (
+            int,
+            "x",
+            "Not a number of type INT; allowed: -2147483648 to 2147483647",
+        ),
+        (
+            int.at_least(1),
+            "2147483648",
+            "Not a number of type INT; allowed: 1 to 2147483647",
+        ),
+        (int.at_least(1), "0", "Value must be at least 1"),
+        (
+            int.between(2, 4),
+            "5",
+            "Value must be no more than 4; allowed: 2 to 4",
+        ),
+        (
+            int.between(2, 4),
+            "",
+            "Not a number of type INT; allowed: 2 to 4",
+        ),
+        (
+            broker("k", ValueType::Double).allowed(Allowed::Ratio(0.0, 0.5)),
+            "-1",
+            "Value must be at least 0; allowed: 0 to 0.5",
+        ),
+        (
+            int.allowed(Allowed::GzipLevel),
+            "best",
+            "Not a number of type INT; allowed: 1 to 9, or -1",
+        ),
+    ] {
+        assert_eq!(fault_of(&def, value), expected, "{value:?}");
+    }
+}
+
+#[test]
+fn every_key_that_takes_not_everything_says_what_it_takes() {
+    for def in keys::all() {
+        let said = |value: &str| fault_of(def, value);
+        let expected: Vec<String> = match def.allowed {
+            Allowed::Any | Allowed::NonEmpty | Allowed::ThrottledReplicas => continue,
+            Allowed::AtLeast(min) => vec![format!("{min} to ")],
+            Allowed::Between(min, max) => vec![format!("{min} to {max}")],
+            Allowed::Ratio(min, max) => vec![format!("{min} to {max}")],
+            Allowed::OneOf(texts) | Allowed::OneOfAnyCase(texts) | Allowed::ListOf(texts) => {
+                texts.iter().map(ToString::to_string).collect()
+            }
+            Allowed::GzipLevel => vec!["1 to 9, or -1".to_owned()],
+            Allowed::OffsetReset => vec!["earliest".to_owned(), "by_duration".to_owned()],
+        };
+        for part in expected {
+            let said = said("\u{1}");
+            assert!(said.contains(&part), "{}: {said}", def.name);
         }
     }
 }
