@@ -1,5 +1,7 @@
 //! Records by time: what ListOffsets asks for.
 
+use std::ops::Range;
+
 use highwater_records::{BatchView, Scratch};
 use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use highwater_types::{LeaderEpoch, Offset};
@@ -30,17 +32,25 @@ impl PartitionLog {
         timestamp_ms: i64,
         upper: Offset,
     ) -> Result<Option<TimestampedOffset>, ReadError> {
+        self.first_at_or_after(timestamp_ms, &(self.log_start()..upper))
+    }
+
+    fn first_at_or_after(
+        &self,
+        timestamp_ms: i64,
+        within: &Range<Offset>,
+    ) -> Result<Option<TimestampedOffset>, ReadError> {
         self.check_usable()?;
         let mut at = 0;
         while let Some(target) = self.target_at(at) {
             at += 1;
-            if target.segment.base >= upper {
+            if target.segment.base >= within.end {
                 break;
             }
             if self.max_timestamp_of(&target)?.timestamp_ms < timestamp_ms {
                 continue;
             }
-            let found = self.find_in_segment(&target, timestamp_ms, upper)?;
+            let found = self.find_in_segment(&target, timestamp_ms, within)?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -49,6 +59,8 @@ impl PartitionLog {
     }
 
     /// The first record below `upper` that has the largest time of the log.
+    ///
+    /// As in Kafka (KIP-734) records below the log start count as long as their segment is there.
     pub fn max_timestamp(&self, upper: Offset) -> Result<Option<TimestampedOffset>, ReadError> {
         self.check_usable()?;
         let mut best: Option<MaxTimestamp> = None;
@@ -62,7 +74,7 @@ impl PartitionLog {
             }
         }
         match best {
-            Some(best) => self.find_by_timestamp(best.timestamp_ms, upper),
+            Some(best) => self.first_at_or_after(best.timestamp_ms, &(Offset(0)..upper)),
             None => Ok(None),
         }
     }
@@ -137,7 +149,7 @@ impl PartitionLog {
         &self,
         target: &Target,
         timestamp_ms: i64,
-        upper: Offset,
+        within: &Range<Offset>,
     ) -> Result<Option<TimestampedOffset>, ReadError> {
         let dir = self.path();
         let io = |source| {
@@ -149,7 +161,8 @@ impl PartitionLog {
             .file(self.place(&dir))
             .map_err(|error| self.judge_read(error))?;
         let mut scanner = Scanner::new(file, target.size).below(target.end);
-        let Some(first) = self.search_start(target, timestamp_ms, &mut scanner)? else {
+        let Some(first) = self.search_start(target, timestamp_ms, within.start, &mut scanner)?
+        else {
             return Ok(None);
         };
         let (mut position, mut offset_min) = (first.position, first.base_offset);
@@ -160,7 +173,7 @@ impl PartitionLog {
                     let damage = self.note_damage(target, &mut scanner, position, offset_min, why);
                     return Err(self.corrupt(&target.segment, damage.map_err(io)?));
                 }
-                Found::Batch(header) if header.base_offset >= upper => return Ok(None),
+                Found::Batch(header) if header.base_offset >= within.end => return Ok(None),
                 Found::Batch(header) => {
                     if header.max_timestamp_ms >= timestamp_ms {
                         if let Found::Bad(why) =
@@ -171,7 +184,7 @@ impl PartitionLog {
                             return Err(self.corrupt(&target.segment, damage.map_err(io)?));
                         }
                         let bytes = scanner.batch_bytes(position, &header).map_err(io)?;
-                        let found = first_record(&bytes, timestamp_ms, self.log_start(), upper);
+                        let found = first_record(&bytes, timestamp_ms, within);
                         if found.is_some() {
                             return Ok(found);
                         }
@@ -183,14 +196,15 @@ impl PartitionLog {
         }
     }
 
-    /// The batch where the search for a time begins, of the readable part of the segment.
+    /// The batch where the search for a time begins, of the segment's part from `first` on.
     fn search_start(
         &self,
         target: &Target,
         timestamp_ms: i64,
+        first: Offset,
         scanner: &mut Scanner,
     ) -> Result<Option<Located>, ReadError> {
-        let start = target.segment.base.max(self.log_start());
+        let start = target.segment.base.max(first);
         if let Some(entry) = self.time_hint(target, timestamp_ms)? {
             let named = target.segment.base + i64::from(entry.relative_offset);
             // The index is believed only if the batch it names has the time it names.
@@ -244,8 +258,7 @@ impl PartitionLog {
 fn first_record(
     bytes: &[u8],
     timestamp_ms: i64,
-    log_start: Offset,
-    upper: Offset,
+    within: &Range<Offset>,
 ) -> Option<TimestampedOffset> {
     let batch = BatchView::first(bytes).ok()?;
     let mut scratch = Scratch::new();
@@ -256,7 +269,7 @@ fn first_record(
     {
         let record = record.ok()?;
         let (offset, time) = (record.offset(&header), record.timestamp_ms(&header));
-        if time >= timestamp_ms && offset >= log_start && offset < upper {
+        if time >= timestamp_ms && within.contains(&offset) {
             let leader_epoch = header.partition_leader_epoch;
             return Some(TimestampedOffset {
                 offset,

@@ -198,6 +198,32 @@ fn records_are_found_by_time() {
 }
 
 #[test]
+fn the_largest_time_counts_as_long_as_its_segment_is_there() {
+    let disk = FaultyDisk::new();
+    let dir = open_dir(&disk);
+    let log = create(&dir, small_segments());
+    for nth in 0..80 {
+        let time_ms = if nth == 1 { 9000 } else { 1000 + nth };
+        append(&log, &["value"], time_ms);
+    }
+    log.flush().unwrap();
+    let largest = || log.max_timestamp(Offset(80)).unwrap().unwrap();
+    log.advance_log_start(Offset(2)).unwrap();
+    assert_eq!(
+        (largest().offset, largest().timestamp_ms),
+        (Offset(1), 9000)
+    );
+    assert_eq!(log.find_by_timestamp(9000, Offset(80)).unwrap(), None);
+
+    log.advance_log_start(Offset(70)).unwrap();
+    log.retain(at(2000), Offset(80)).unwrap();
+    assert_eq!(
+        (largest().offset, largest().timestamp_ms),
+        (Offset(79), 1079)
+    );
+}
+
+#[test]
 fn a_resent_batch_is_answered_with_its_first_offset() {
     let disk = FaultyDisk::new();
     let dir = open_dir(&disk);
