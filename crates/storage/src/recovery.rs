@@ -76,7 +76,7 @@ pub(crate) fn open(
         handles: &dir.handles,
         dir: &path,
     };
-    let files = take_stock(place, tp)?;
+    let files = take_stock(place, tp, &config)?;
     let topic_id = checkpoint::read_topic_id(place.disk, &path);
     let report = RecoveryReport {
         topic_id,
@@ -132,6 +132,10 @@ impl Opening<'_> {
         if let Some(missing) = missing.filter(|(from, until)| from < until) {
             walked.damaged.insert(0, missing);
         }
+        // A crash may have undone some of the removals in front of the log start; behind the
+        // flushed end the walk has cut the log where segments do not join.
+        let readable = log_start.unwrap_or(first_base)..flushed_end;
+        walked.add_missing(files.missing, &readable);
         self.take_over(&mut walked);
         let log_end = walked.end;
         let log_start = log_start.unwrap_or(first_base).max(first_base).min(log_end);

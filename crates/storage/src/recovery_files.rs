@@ -1,11 +1,13 @@
 //! What lies in the directory of a log: leftovers go, an interrupted swap is carried out.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use highwater_types::{Offset, TopicPartition};
 
 use crate::checkpoint;
+use crate::config::LogConfig;
 use crate::error::StorageError;
 use crate::log::DueFile;
 use crate::paths;
@@ -18,6 +20,9 @@ pub(crate) struct Files {
     pub(crate) segments: Vec<Arc<Segment>>,
     pub(crate) snapshots: BTreeSet<Offset>,
     pub(crate) due: Vec<DueFile>,
+    /// Offsets of segments that are not there although their indexes are, or a directory that
+    /// has their name.
+    pub(crate) missing: Vec<Range<Offset>>,
 }
 
 /// What a name in the directory of a log stands for.
@@ -64,14 +69,19 @@ fn kind_of(name: &str) -> Kind {
     }
 }
 
-/// The names of the files in the directory of a log. Directories are nobody's.
-fn list(place: Place<'_>) -> std::io::Result<Vec<String>> {
-    let mut names = Vec::new();
+/// The names in the directory of a log. Directories are nobody's.
+#[derive(Default)]
+struct Names {
+    files: Vec<String>,
+    directories: Vec<String>,
+}
+
+fn list(place: Place<'_>) -> std::io::Result<Names> {
+    let mut names = Names::default();
     for entry in place.disk.list(place.dir)? {
-        if entry.is_dir {
-            warn_of(place, &entry.name);
-        } else {
-            names.push(entry.name);
+        match entry.is_dir {
+            true => names.directories.push(entry.name),
+            false => names.files.push(entry.name),
         }
     }
     Ok(names)
@@ -82,7 +92,11 @@ fn warn_of(place: Place<'_>, name: &str) {
 }
 
 /// Lists the files, after putting the directory in order. What is not of a log is left alone.
-pub(crate) fn take_stock(place: Place<'_>, tp: &TopicPartition) -> Result<Files, StorageError> {
+pub(crate) fn take_stock(
+    place: Place<'_>,
+    tp: &TopicPartition,
+    config: &LogConfig,
+) -> Result<Files, StorageError> {
     let io = |source| StorageError::io(place.dir, source);
     let mut names = match list(place) {
         Ok(names) => names,
@@ -94,20 +108,18 @@ pub(crate) fn take_stock(place: Place<'_>, tp: &TopicPartition) -> Result<Files,
     let is_swap = |name: &&String| {
         paths::parse_segment_file(name).is_some_and(|(_, kind)| kind.ends_with(paths::SWAP))
     };
-    if names.iter().any(|name| is_swap(&name)) {
-        finish_swaps(place, &names)?;
+    if names.files.iter().any(|name| is_swap(&name)) {
+        finish_swaps(place, &names.files)?;
         names = list(place).map_err(io)?;
+    }
+    for name in &names.directories {
+        warn_of(place, name);
     }
     let mut files = Files::default();
     let mut aborted = BTreeSet::new();
-    let bases: BTreeSet<Offset> = names
-        .iter()
-        .filter_map(|name| match kind_of(name) {
-            Kind::Segment(base) => Some(base),
-            _ => None,
-        })
-        .collect();
-    for name in &names {
+    let bases = bases_in(&names.files);
+    let mut orphans = Vec::new();
+    for name in &names.files {
         let path = place.dir.join(name);
         match kind_of(name) {
             Kind::Segment(base) => {
@@ -123,7 +135,8 @@ pub(crate) fn take_stock(place: Place<'_>, tp: &TopicPartition) -> Result<Files,
                     aborted.insert(base);
                 }
             }
-            Kind::Index(_) | Kind::Leftover => place.disk.remove(&path).map_err(io)?,
+            Kind::Index(base) => orphans.push((base, path)),
+            Kind::Leftover => place.disk.remove(&path).map_err(io)?,
             Kind::Due => files.due.push(DueFile {
                 at_mono_ms: 0,
                 path,
@@ -136,7 +149,56 @@ pub(crate) fn take_stock(place: Place<'_>, tp: &TopicPartition) -> Result<Files,
     for segment in files.segments.iter().filter(|s| aborted.contains(&s.base)) {
         segment.read_aborted_from_file();
     }
+    // Compaction leaves gaps between segments, and may leave an index of one that it has taken.
+    if !config.compact {
+        let of_indexes = orphans.iter().map(|(base, _)| *base);
+        let hints = of_indexes.chain(bases_in(&names.directories)).collect();
+        files.missing = missing_at(place, &files.segments, &hints)?;
+    }
+    for (base, path) in orphans {
+        // What tells of a loss stays, so that the next start tells of it too.
+        if !files.missing.iter().any(|range| range.contains(&base)) {
+            place.disk.remove(&path).map_err(io)?;
+        }
+    }
     Ok(files)
+}
+
+fn bases_in(names: &[String]) -> BTreeSet<Offset> {
+    let base = |name: &String| match kind_of(name) {
+        Kind::Segment(base) => Some(base),
+        _ => None,
+    };
+    names.iter().filter_map(base).collect()
+}
+
+/// The gaps between segments at offsets where a segment seems to have been. Without such a hint
+/// nobody looks where a segment ends: that would read every file of every log at each start.
+fn missing_at(
+    place: Place<'_>,
+    segments: &[Arc<Segment>],
+    hints: &BTreeSet<Offset>,
+) -> Result<Vec<Range<Offset>>, StorageError> {
+    let mut missing: Vec<Range<Offset>> = Vec::new();
+    for hint in hints {
+        let at = segments.partition_point(|segment| segment.base <= *hint);
+        let Some((before, behind)) = at
+            .checked_sub(1)
+            .map(|at| &segments[at])
+            .zip(segments.get(at))
+        else {
+            continue;
+        };
+        if missing.last().is_some_and(|range| range.end == behind.base) {
+            continue;
+        }
+        let path = paths::segment_file(place.dir, before.base, paths::LOG);
+        let end = end_of(place, &path, before.base)?;
+        if end <= *hint && end < behind.base {
+            missing.push(end..behind.base);
+        }
+    }
+    Ok(missing)
 }
 
 /// Carries out a replacement that a crash has interrupted. A `.log.swap` file is whole and on

@@ -5,6 +5,7 @@
 //! front of the flushed end only headers are read; behind it every checksum is verified.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use highwater_records::BatchHeader;
@@ -43,6 +44,21 @@ pub(crate) struct Walk {
     /// Whether something was cut off or removed, which must be durable before the log grows:
     /// otherwise a later crash could bring back what new records have replaced.
     pub(crate) has_cut: bool,
+}
+
+impl Walk {
+    /// Takes over losses `within` that were found otherwise, if the pass has not found them too.
+    pub(crate) fn add_missing(&mut self, missing: Vec<Range<Offset>>, within: &Range<Offset>) {
+        for lost in missing {
+            let (from, until) = (lost.start.max(within.start), lost.end);
+            let is_known = |known: &(Offset, Offset)| known.0 < until && from < known.1;
+            let counts = from < until && until <= within.end;
+            if counts && !self.damaged.iter().any(is_known) {
+                self.damaged.push((from, until));
+            }
+        }
+        self.damaged.sort_unstable();
+    }
 }
 
 struct Walker<'a> {

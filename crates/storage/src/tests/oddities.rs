@@ -4,7 +4,7 @@ use highwater_disk::{CrashImage, Disk, FaultyDisk, OpenMode};
 use highwater_types::Offset;
 
 use super::support::*;
-use crate::LogConfig;
+use crate::{LogConfig, RecoveryReport};
 
 fn filled(disk: &FaultyDisk) {
     let dir = open_dir(disk);
@@ -71,6 +71,75 @@ fn what_is_no_part_of_a_log_is_left_alone_and_disturbs_nothing() {
     for name in directories {
         assert!(disk.exists(&log_path().join(name)).unwrap(), "{name}");
     }
+}
+
+/// The bases of the segments of the log, in order.
+fn bases(disk: &FaultyDisk) -> Vec<i64> {
+    let names = disk.list(&log_path()).unwrap();
+    let logs = names
+        .iter()
+        .filter_map(|entry| entry.name.strip_suffix(".log"));
+    let mut bases: Vec<i64> = logs.filter_map(|base| base.parse().ok()).collect();
+    bases.sort_unstable();
+    bases
+}
+
+/// Opens the log, lets `check` see what was found, and stops in order.
+fn stop(disk: &FaultyDisk, check: impl FnOnce(RecoveryReport)) {
+    let dir = open_dir(disk);
+    let (log, report) = dir
+        .open_partition(&tp("t-0"), small_segments().into(), at(0))
+        .unwrap();
+    assert_eq!(log.log_end(), Offset(60));
+    check(report);
+    log.close().unwrap();
+    dir.close_clean(&[]).unwrap();
+}
+
+#[test]
+fn a_segment_that_is_missing_in_the_middle_is_reported_at_every_start() {
+    for directory_in_its_place in [false, true] {
+        let disk = FaultyDisk::new();
+        filled(&disk);
+        let disk = disk.crash(CrashImage::All);
+        stop(&disk, |_| {});
+        let bases = bases(&disk);
+        let name = format!("{:020}.log", bases[2]);
+        disk.remove(&log_path().join(&name)).unwrap();
+        if directory_in_its_place {
+            disk.create_dir(&log_path().join(&name)).unwrap();
+        }
+        for _ in 0..2 {
+            stop(&disk, |report| {
+                assert_eq!(report.damaged, [(Offset(bases[2]), Offset(bases[3]))]);
+            });
+        }
+        // Where gaps are legal nothing can be said.
+        let compacted = LogConfig {
+            compact: true,
+            ..small_segments()
+        };
+        let dir = open_dir(&disk);
+        let (_, report) = dir
+            .open_partition(&tp("t-0"), compacted.into(), at(0))
+            .unwrap();
+        assert_eq!(report.damaged, []);
+    }
+}
+
+#[test]
+fn an_index_without_a_segment_goes_where_nothing_is_missing() {
+    let disk = FaultyDisk::new();
+    filled(&disk);
+    let disk = disk.crash(CrashImage::All);
+    let stray = log_path().join(format!("{:020}.index", bases(&disk)[2] + 1));
+    disk.open(&stray, OpenMode::CreateNew).unwrap();
+    let dir = open_dir(&disk);
+    let (_, report) = dir
+        .open_partition(&tp("t-0"), small_segments().into(), at(0))
+        .unwrap();
+    assert_eq!(report.damaged, []);
+    assert!(!disk.exists(&stray).unwrap());
 }
 
 #[test]
