@@ -11,7 +11,8 @@ mod partitions;
 mod waits;
 
 pub(crate) use fetch_session::{
-    FINAL_EPOCH, FetchSession, FetchSessions, INITIAL_EPOCH, SessionPartition, Told, TopicKey,
+    FINAL_EPOCH, FetchSession, FetchSessions, INITIAL_EPOCH, SessionPartition, SessionStep, Told,
+    TopicKey, TopicsBy,
 };
 pub(crate) use flusher::{FlushState, Flusher};
 pub(crate) use partition::{LogRange, Partition, PartitionError, Reader};

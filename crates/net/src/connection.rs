@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::inbound::{Inbound, InboundError, Progress, Reader};
 use crate::outbound::Writer;
-use crate::registry::{Order, Registry, Shared};
+use crate::registry::{Order, Registry, Shared, Taken};
 use crate::{Answer, NetConfig, Reply, Response, Service};
 
 /// Frames handled before the thread is offered to other connections.
@@ -187,7 +187,7 @@ impl<S: Service> Connection<S> {
                 Poll::Pending => return Turn::Wait,
                 Poll::Ready(Ok(Inbound::Frame(frame))) => {
                     self.shared.touch(now_ms);
-                    self.shared.frame_open(now_ms, false);
+                    self.shared.no_frame_is_open();
                     let reply = self.service.call(&mut self.state, frame);
                     if !self.take(reply) {
                         return Turn::End;
@@ -243,12 +243,15 @@ impl<S: Service> Connection<S> {
         }
         held_back |= !self.may_read();
         if self.progress.has_moved(self.reader.begun_bytes()) {
-            self.shared.frame_open(now_ms, false);
+            self.shared.no_frame_is_open();
         }
         // A peer is late only with what it is asked for.
         let is_due = self.may_read() && !self.reader.waits_for_memory();
-        self.shared
-            .frame_open(now_ms, self.reader.is_mid_frame() && is_due);
+        if self.reader.is_mid_frame() && is_due {
+            self.shared.frame_is_open(now_ms);
+        } else {
+            self.shared.no_frame_is_open();
+        }
         self.shared.set_busy(!self.pending.is_empty());
         match self.flush(cx, now_ms) {
             Poll::Ready(Err(error)) => {
@@ -276,8 +279,12 @@ impl<S: Service> Connection<S> {
         if written > 0 {
             self.shared.touch(now_ms);
         }
-        self.shared
-            .stalled(now_ms, outcome.is_pending(), written > 0);
+        let taken = match (&outcome, written) {
+            (Poll::Ready(_), _) => Taken::All,
+            (Poll::Pending, 0) => Taken::Nothing,
+            (Poll::Pending, _) => Taken::Some,
+        };
+        self.shared.note_write(now_ms, taken);
         outcome
     }
 }

@@ -37,6 +37,17 @@ pub(crate) struct Shared {
     busy: AtomicU8,
 }
 
+/// How much a peer took of what was written to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Everything.
+    All,
+    /// Something, and more is due.
+    Some,
+    /// Nothing of what is due.
+    Nothing,
+}
+
 impl Shared {
     pub(crate) fn new(now_ms: u64) -> Self {
         Self {
@@ -67,25 +78,27 @@ impl Shared {
         self.active_ms.store(now_ms, Ordering::Relaxed);
     }
 
-    pub(crate) fn frame_open(&self, now_ms: u64, open: bool) {
-        let old = self.frame_since_ms.load(Ordering::Relaxed);
-        if !open {
-            if old != 0 {
-                self.frame_since_ms.store(0, Ordering::Relaxed);
-            }
-        } else if old == 0 {
+    /// The frame that is being read began now, or earlier if that is known already.
+    pub(crate) fn frame_is_open(&self, now_ms: u64) {
+        if self.frame_since_ms.load(Ordering::Relaxed) == 0 {
             self.frame_since_ms.store(now_ms.max(1), Ordering::Relaxed);
         }
     }
 
-    /// Notes whether output is due that the peer does not take; any progress starts the count
-    /// anew.
-    pub(crate) fn stalled(&self, now_ms: u64, yes: bool, progress: bool) {
+    /// No frame is due from the peer.
+    pub(crate) fn no_frame_is_open(&self) {
+        if self.frame_since_ms.load(Ordering::Relaxed) != 0 {
+            self.frame_since_ms.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes how much the peer took of the output that is due; any progress starts the count anew.
+    pub(crate) fn note_write(&self, now_ms: u64, taken: Taken) {
         let since = self.stalled_since_ms.load(Ordering::Relaxed);
-        let value = match (yes, progress || since == 0) {
-            (false, _) => 0,
-            (true, true) => now_ms.max(1),
-            (true, false) => since,
+        let value = match taken {
+            Taken::All => 0,
+            Taken::Nothing if since != 0 => since,
+            Taken::Some | Taken::Nothing => now_ms.max(1),
         };
         if value != since {
             self.stalled_since_ms.store(value, Ordering::Relaxed);

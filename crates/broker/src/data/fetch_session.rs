@@ -82,12 +82,30 @@ impl Covered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
+/// How the requests of a session name topics; all of them do it alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TopicsBy {
+    /// By name, in versions of Fetch before 13.
+    Name,
+    /// By id.
+    Id,
+}
+
+/// Where an incremental fetch says that it is in its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SessionStep {
+    /// The id of the session.
+    pub(crate) id: i32,
+    /// The epoch that the session must have.
+    pub(crate) epoch: i32,
+}
+
 /// One session.
 #[derive(Debug)]
 pub(crate) struct FetchSession {
     pub(crate) id: i32,
     pub(crate) epoch: i32,
-    pub(crate) uses_topic_ids: bool,
+    topics_by: TopicsBy,
     partitions: Vec<SessionPartition>,
     positions: HashMap<(TopicKey, PartitionIndex), usize>,
     /// Where the next answer begins, so that no partition starves behind a busy one.
@@ -206,13 +224,13 @@ impl FetchSessions {
     pub(crate) fn open(
         &self,
         now_ms: u64,
-        topic_ids: bool,
+        topics_by: TopicsBy,
         partitions: &[SessionPartition],
     ) -> Option<Arc<Mutex<FetchSession>>> {
         let mut session = FetchSession {
             id: 0,
             epoch: 1,
-            uses_topic_ids: topic_ids,
+            topics_by,
             partitions: Vec::new(),
             positions: HashMap::new(),
             first: 0,
@@ -251,21 +269,20 @@ impl FetchSessions {
     pub(crate) fn resume(
         &self,
         now_ms: u64,
-        id: i32,
-        epoch: i32,
-        topic_ids: bool,
+        step: SessionStep,
+        topics_by: TopicsBy,
     ) -> Result<Arc<Mutex<FetchSession>>, ErrorCode> {
-        let found = self.sessions.lock().by_id.get(&id).cloned();
+        let found = self.sessions.lock().by_id.get(&step.id).cloned();
         let session = found.ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
         {
             let mut session = session.lock();
-            if session.epoch != epoch {
+            if session.epoch != step.epoch {
                 return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
             }
-            if session.uses_topic_ids != topic_ids {
+            if session.topics_by != topics_by {
                 return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
             }
-            session.epoch = epoch.checked_add(1).unwrap_or(1);
+            session.epoch = step.epoch.checked_add(1).unwrap_or(1);
             session.last_used_ms = now_ms;
         }
         Ok(session)
@@ -317,8 +334,10 @@ mod tests {
             },
             ..partition(0, 0)
         };
-        assert!(sessions.open(0, false, &[named(250)]).is_none());
-        let session = sessions.open(0, false, &[named(249)]).expect("room");
+        assert!(sessions.open(0, TopicsBy::Name, &[named(250)]).is_none());
+        let session = sessions
+            .open(0, TopicsBy::Name, &[named(249)])
+            .expect("room");
         assert_eq!(session.lock().upsert(named(250)), Err(TooMany));
     }
 
@@ -326,7 +345,9 @@ mod tests {
     fn a_session_remembers_the_question_and_tells_only_news() {
         let sessions = FetchSessions::new(2);
         let first: Vec<_> = (0..2).map(|index| partition(index, 0)).collect();
-        let session = sessions.open(0, false, &first).expect("a free slot");
+        let session = sessions
+            .open(0, TopicsBy::Name, &first)
+            .expect("a free slot");
         let id = session.lock().id;
         assert_eq!(session.lock().upsert(partition(2, 0)), Ok(()));
         session
@@ -349,13 +370,18 @@ mod tests {
         let key = || (partition(1, 0).topic, PartitionIndex(1));
         assert!(session.lock().tell(&key(), told));
         assert!(!session.lock().tell(&key(), told));
-        assert!(sessions.resume(1, id, 1, false).is_ok());
+        let resumed = |id, epoch, by| sessions.resume(1, SessionStep { id, epoch }, by).err();
         assert_eq!(
-            sessions.resume(1, id, 1, false).err(),
+            resumed(id, 1, TopicsBy::Id),
+            Some(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR)
+        );
+        assert_eq!(resumed(id, 1, TopicsBy::Name), None);
+        assert_eq!(
+            resumed(id, 1, TopicsBy::Name),
             Some(ErrorCode::INVALID_FETCH_SESSION_EPOCH)
         );
         assert_eq!(
-            sessions.resume(1, 99, 1, false).err(),
+            resumed(99, 1, TopicsBy::Name),
             Some(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)
         );
     }
@@ -363,9 +389,17 @@ mod tests {
     #[test]
     fn a_session_in_use_is_not_evicted() {
         let sessions = FetchSessions::new(1);
-        assert!(sessions.open(0, false, &[]).is_some());
-        assert!(sessions.open(EVICTION_MS_MIN - 1, false, &[]).is_none());
-        assert!(sessions.open(EVICTION_MS_MIN, false, &[]).is_some());
+        assert!(sessions.open(0, TopicsBy::Name, &[]).is_some());
+        assert!(
+            sessions
+                .open(EVICTION_MS_MIN - 1, TopicsBy::Name, &[])
+                .is_none()
+        );
+        assert!(
+            sessions
+                .open(EVICTION_MS_MIN, TopicsBy::Name, &[])
+                .is_some()
+        );
         assert_eq!(sessions.counts(), (1, 0));
     }
 
@@ -373,12 +407,12 @@ mod tests {
     fn sessions_cover_no_more_partitions_than_there_is_room_for() {
         let sessions = FetchSessions::with_room_for(10, 5);
         let asked = |count| -> Vec<_> { (0..count).map(|index| partition(index, 0)).collect() };
-        assert!(sessions.open(0, false, &asked(6)).is_none());
-        let three = sessions.open(0, false, &asked(3)).expect("room");
-        assert!(sessions.open(0, false, &asked(3)).is_none());
+        assert!(sessions.open(0, TopicsBy::Name, &asked(6)).is_none());
+        let three = sessions.open(0, TopicsBy::Name, &asked(3)).expect("room");
+        assert!(sessions.open(0, TopicsBy::Name, &asked(3)).is_none());
         // The same partition twice is one.
         let twice = [asked(2), asked(2)].concat();
-        assert!(sessions.open(0, false, &twice).is_some());
+        assert!(sessions.open(0, TopicsBy::Name, &twice).is_some());
         assert_eq!(three.lock().upsert(partition(3, 0)), Err(TooMany));
         assert_eq!(three.lock().upsert(partition(2, 9)), Ok(()));
         let gone = partition(0, 0);
@@ -387,6 +421,6 @@ mod tests {
         let id = three.lock().id;
         drop(three);
         sessions.close(id);
-        assert!(sessions.open(0, false, &asked(3)).is_some());
+        assert!(sessions.open(0, TopicsBy::Name, &asked(3)).is_some());
     }
 }

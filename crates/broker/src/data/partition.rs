@@ -263,20 +263,22 @@ impl Partition {
                 Effect::Truncate {
                     to,
                     loses_committed,
-                } => self.truncate(now, to, loses_committed),
+                } => {
+                    if loses_committed {
+                        tracing::error!(
+                            partition = %self.name, offset = %to,
+                            "an unclean election cuts records that were committed"
+                        );
+                    }
+                    self.truncate(now, to);
+                }
                 // A broker on its own follows nobody and asks nobody.
                 Effect::ProposeIsr(_) | Effect::Follow { .. } | Effect::StopFetching => {}
             }
         }
     }
 
-    fn truncate(&self, now: Now, to: Offset, loses_committed: bool) {
-        if loses_committed {
-            tracing::error!(
-                partition = %self.name, offset = %to,
-                "an unclean election cuts records that were committed"
-            );
-        }
+    fn truncate(&self, now: Now, to: Offset) {
         match self.log.truncate_to(to, now) {
             Ok(()) => self.replica.lock().truncated(self.log.log_end()),
             Err(error) => {

@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use crate::broker::Broker;
 use crate::data::{
     FINAL_EPOCH, FetchSession, FetchWait, INITIAL_EPOCH, LogRange, Partition, PartitionError,
-    Reader, SessionPartition, Told, TopicKey, Woken,
+    Reader, SessionPartition, SessionStep, Told, TopicKey, TopicsBy, Woken,
 };
 use crate::handlers::errors::error_code;
 use crate::hosting::{Named, in_topic};
@@ -156,7 +156,10 @@ fn questions(request: &FetchRequest) -> Vec<SessionPartition> {
 
 fn plan(call: &Call<'_>, request: &FetchRequest) -> Result<Plan, ErrorCode> {
     let asked = questions(request);
-    let by_id = call.version() >= TOPIC_IDS_FROM;
+    let topics_by = match call.version() >= TOPIC_IDS_FROM {
+        true => TopicsBy::Id,
+        false => TopicsBy::Name,
+    };
     let now_ms = call.broker.clock.now().mono_ms;
     let sessions = &call.broker.fetch_sessions;
     let (session, incremental) = match request.session_epoch {
@@ -165,13 +168,14 @@ fn plan(call: &Call<'_>, request: &FetchRequest) -> Result<Plan, ErrorCode> {
                 sessions.close(request.session_id);
             }
             let wanted = request.session_epoch == INITIAL_EPOCH && !asked.is_empty();
-            let session = wanted.then(|| sessions.open(now_ms, by_id, &asked));
+            let session = wanted.then(|| sessions.open(now_ms, topics_by, &asked));
             (session.flatten(), false)
         }
-        epoch => (
-            Some(sessions.resume(now_ms, request.session_id, epoch, by_id)?),
-            true,
-        ),
+        epoch => {
+            let id = request.session_id;
+            let step = SessionStep { id, epoch };
+            (Some(sessions.resume(now_ms, step, topics_by)?), true)
+        }
     };
     let questions = match &session {
         Some(session) if incremental => {
@@ -215,22 +219,21 @@ fn plan(call: &Call<'_>, request: &FetchRequest) -> Result<Plan, ErrorCode> {
             .min(max_bytes),
         max_bytes,
         reader: Reader::of_isolation_level(request.isolation_level),
-        partitions: resolve(call.broker, questions, by_id),
+        partitions: resolve(call.broker, questions, topics_by),
         session,
         incremental,
     })
 }
 
-fn resolve(broker: &Broker, questions: Vec<SessionPartition>, by_id: bool) -> Vec<Asked> {
+fn resolve(broker: &Broker, questions: Vec<SessionPartition>, topics_by: TopicsBy) -> Vec<Asked> {
     let mut topic = Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     let mut key: Option<TopicKey> = None;
     let mut out = Vec::with_capacity(questions.len());
     for question in questions {
         if key.as_ref() != Some(&question.topic) {
-            topic = broker.hosted_topic(if by_id {
-                Named::Id(question.topic.id)
-            } else {
-                Named::Name(question.topic.name.as_str())
+            topic = broker.hosted_topic(match topics_by {
+                TopicsBy::Id => Named::Id(question.topic.id),
+                TopicsBy::Name => Named::Name(question.topic.name.as_str()),
             });
             key = Some(question.topic.clone());
         }
