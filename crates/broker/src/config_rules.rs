@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use highwater_config::definition::{KeyKind, ValueType};
 use highwater_config::{
-    BrokerScope, NodeConfig, Overrides, keys, validate_broker_overrides, validate_group_override,
-    validate_topic_override,
+    BrokerScope, NodeConfig, Overrides, keys, validate_broker_overrides, validate_client_metrics,
+    validate_group_override, validate_topic_override,
 };
 use highwater_metadata::{ConfigMap, ConfigResource, ConfigResourceType, ConfigRules};
 use highwater_types::BrokerId;
@@ -15,12 +15,12 @@ pub(crate) struct BrokerConfigRules {
     pub(crate) node: Arc<NodeConfig>,
 }
 
-fn key_kind(kind: ConfigResourceType) -> Option<KeyKind> {
+fn key_kind(kind: ConfigResourceType) -> KeyKind {
     match kind {
-        ConfigResourceType::Topic => Some(KeyKind::Topic),
-        ConfigResourceType::Broker => Some(KeyKind::Broker),
-        ConfigResourceType::Group => Some(KeyKind::Group),
-        ConfigResourceType::ClientMetrics => None,
+        ConfigResourceType::Topic => KeyKind::Topic,
+        ConfigResourceType::Broker => KeyKind::Broker,
+        ConfigResourceType::Group => KeyKind::Group,
+        ConfigResourceType::ClientMetrics => KeyKind::ClientMetrics,
     }
 }
 
@@ -58,18 +58,21 @@ impl ConfigRules for BrokerConfigRules {
                 validate_broker_overrides(&self.node, &overrides(resulting), scope)
                     .map_err(|errors| errors.to_string())
             }
-            ConfigResourceType::ClientMetrics => Ok(()),
+            ConfigResourceType::ClientMetrics => {
+                changed.iter().try_for_each(|key| match value(key) {
+                    Some(value) => validate_client_metrics(key, &value).map_err(text),
+                    None => Ok(()),
+                })
+            }
         }
     }
 
     fn is_list(&self, kind: ConfigResourceType, key: &str) -> bool {
-        key_kind(kind)
-            .and_then(|kind| keys::find(kind, key))
-            .is_some_and(|def| def.value_type == ValueType::List)
+        keys::find(key_kind(kind), key).is_some_and(|def| def.value_type == ValueType::List)
     }
 
     fn default_value(&self, kind: ConfigResourceType, key: &str) -> Option<String> {
-        let def = keys::find(key_kind(kind)?, key)?;
+        let def = keys::find(key_kind(kind), key)?;
         match kind {
             ConfigResourceType::Broker => self.node.get(key).map(str::to_owned),
             _ => self.node.fallback(def),

@@ -108,6 +108,13 @@ pub fn validate_group_override(
     Ok(())
 }
 
+/// Whether a subscription to metrics of clients takes the value.
+pub fn validate_client_metrics(name: &str, value: &str) -> Result<(), ConfigError> {
+    let kind = KeyKind::ClientMetrics;
+    let def = keys::find(kind, name).ok_or_else(|| keys::unknown(kind, name))?;
+    check(def, value)
+}
+
 /// What APPEND and SUBTRACT do to a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListOperation {

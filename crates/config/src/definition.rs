@@ -9,6 +9,8 @@ pub enum KeyKind {
     Topic,
     /// A key that each group may override.
     Group,
+    /// A key of a subscription to metrics of clients.
+    ClientMetrics,
 }
 
 /// The type under which DescribeConfigs announces a value, and by which it is checked.
@@ -91,6 +93,8 @@ pub enum Allowed {
     ThrottledReplicas,
     /// `latest`, `earliest` or `by_duration:` and an ISO 8601 duration.
     OffsetReset,
+    /// A list of `name=pattern`, by which clients are told apart.
+    ClientPatterns,
 }
 
 /// When a change of the key takes effect.
@@ -286,6 +290,10 @@ pub(crate) const fn topic(name: &'static str, value_type: ValueType) -> KeyDef {
 
 pub(crate) const fn group(name: &'static str, value_type: ValueType) -> KeyDef {
     KeyDef::new(KeyKind::Group, name, value_type)
+}
+
+pub(crate) const fn client_metrics(name: &'static str, value_type: ValueType) -> KeyDef {
+    KeyDef::new(KeyKind::ClientMetrics, name, value_type)
 }
 
 pub(crate) const fn same(name: &'static str) -> Synonym {

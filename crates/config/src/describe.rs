@@ -22,6 +22,8 @@ pub enum ConfigSource {
     StaticBroker,
     /// Nobody.
     Default,
+    /// The subscription.
+    DynamicClientMetrics,
     /// The group.
     DynamicGroup,
 }
@@ -35,6 +37,7 @@ impl ConfigSource {
             Self::DynamicDefaultBroker => 3,
             Self::StaticBroker => 4,
             Self::Default => 5,
+            Self::DynamicClientMetrics => 7,
             Self::DynamicGroup => 8,
         }
     }
@@ -95,6 +98,12 @@ impl NodeConfig {
         self.describe_resource(KeyKind::Group, ConfigSource::DynamicGroup, overrides)
     }
 
+    /// Every key of a subscription to metrics of clients, by name.
+    pub fn describe_client_metrics(&self, overrides: &Overrides) -> Vec<DescribedConfig> {
+        let source = ConfigSource::DynamicClientMetrics;
+        self.describe_resource(KeyKind::ClientMetrics, source, overrides)
+    }
+
     /// Every key of this broker, by name.
     pub fn describe_broker(&self) -> Vec<DescribedConfig> {
         let rows = self.rows(false).into_iter();
@@ -150,8 +159,8 @@ impl NodeConfig {
         }
         match def.synonyms.first() {
             Some(first) => synonyms.extend(self.broker_chain(first.name, &|_| true)),
-            // A group key without a broker key shows its own default.
-            None if def.kind == KeyKind::Group => synonyms.push(DescribedSynonym {
+            // What has no broker key shows its own default, except in topics.
+            None if def.kind != KeyKind::Topic => synonyms.push(DescribedSynonym {
                 name: def.name.to_owned(),
                 value: def.default.map(str::to_owned),
                 source: ConfigSource::Default,

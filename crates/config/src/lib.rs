@@ -29,7 +29,8 @@ mod value;
 
 pub use alter::{
     BrokerScope, ListOperation, apply_list_operation, validate_broker_dynamic,
-    validate_broker_overrides, validate_group_override, validate_topic_override,
+    validate_broker_overrides, validate_client_metrics, validate_group_override,
+    validate_topic_override,
 };
 pub use broker_config::BrokerConfig;
 pub use describe::{ConfigSource, DescribedConfig, DescribedSynonym};

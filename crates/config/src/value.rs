@@ -165,6 +165,13 @@ fn range_fault(def: &KeyDef, value: &str) -> Option<String> {
                 def.name
             )
         }),
+        Allowed::ClientPatterns => {
+            let bad = list_items(value).find(|pattern| !is_client_pattern(pattern));
+            bad.map(|pattern| {
+                let names = CLIENT_NAMES.join(", ");
+                format!("Illegal client matching pattern: {pattern}; must be NAME=PATTERN, with one of {names}")
+            })
+        }
         Allowed::OffsetReset => (!is_offset_reset(value)).then(|| {
             "The value must be either 'earliest', 'latest' or of the format \
              'by_duration:<PnDTnHnMn.nS>'."
@@ -205,6 +212,24 @@ fn are_throttled_replicas(value: &str) -> bool {
             pair.split_once(':')
                 .is_some_and(|(partition, broker)| is_id(partition) && is_id(broker))
         })
+}
+
+/// By what a subscription may tell clients apart.
+const CLIENT_NAMES: [&str; 6] = [
+    "client_instance_id",
+    "client_id",
+    "client_software_name",
+    "client_software_version",
+    "client_source_address",
+    "client_source_port",
+];
+
+fn is_client_pattern(text: &str) -> bool {
+    let mut parts = text.split('=');
+    let (name, pattern) = (parts.next(), parts.next());
+    name.is_some_and(|name| CLIENT_NAMES.contains(&name.trim()))
+        && pattern.is_some_and(|pattern| !pattern.is_empty())
+        && parts.next().is_none()
 }
 
 fn is_offset_reset(value: &str) -> bool {
@@ -261,6 +286,7 @@ pub(crate) fn allowed_text(def: &KeyDef) -> String {
         Allowed::NonEmpty => "not empty".into(),
         Allowed::GzipLevel => "1 to 9, or -1".into(),
         Allowed::ThrottledReplicas => "`*` or `partition:broker,…`".into(),
+        Allowed::ClientPatterns => format!("any of {} with `=pattern`", CLIENT_NAMES.join(", ")),
         Allowed::OffsetReset => "latest, earliest, by_duration:PnDTnHnMn.nS".into(),
     }
 }

@@ -146,6 +146,7 @@ pub(crate) fn alter_configs(error: &AlterConfigsError) -> ErrorCode {
         | AlterConfigsError::InvalidBrokerId(_)
         | AlterConfigsError::UnknownBroker(_)
         | AlterConfigsError::EmptyName(_)
+        | AlterConfigsError::Inapplicable(_)
         | AlterConfigsError::MissingValue(_) => ErrorCode::INVALID_REQUEST,
         AlterConfigsError::UnknownTopic(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         AlterConfigsError::InvalidTopicName(_) => ErrorCode::INVALID_TOPIC_EXCEPTION,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "what is missing fails the test")]
 
+mod configs;
 mod data_path;
 mod decisions;
 mod directories;

@@ -79,6 +79,7 @@ fn line(config: &DescribedConfig) -> String {
         ConfigSource::DynamicDefaultBroker => "DYNAMIC_DEFAULT_BROKER_CONFIG",
         ConfigSource::StaticBroker => "STATIC_BROKER_CONFIG",
         ConfigSource::Default => "DEFAULT_CONFIG",
+        ConfigSource::DynamicClientMetrics => "DYNAMIC_CLIENT_METRICS_CONFIG",
         ConfigSource::DynamicGroup => "DYNAMIC_GROUP_CONFIG",
     };
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".into());

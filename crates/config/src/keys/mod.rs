@@ -1,6 +1,7 @@
 //! The tables of all keys, one file per theme, and how a name is found in them.
 
 mod cleaner;
+mod client_metrics;
 mod group_level;
 mod groups;
 mod jvm;
@@ -103,6 +104,10 @@ pub const SECTIONS: &[Section] = &[
     Section {
         title: "Groups",
         keys: group_level::KEYS,
+    },
+    Section {
+        title: "Subscriptions to metrics of clients",
+        keys: client_metrics::KEYS,
     },
 ];
 
@@ -283,6 +288,7 @@ pub(crate) fn unknown(kind: KeyKind, name: &str) -> ConfigError {
         KeyKind::Broker => "broker",
         KeyKind::Topic => "topic",
         KeyKind::Group => "group",
+        KeyKind::ClientMetrics => "client-metrics",
     };
     let candidates = of_kind(kind)
         .filter(|def| !def.internal)

@@ -167,7 +167,12 @@ fn synonyms_are_broker_keys_of_the_same_meaning() {
 
 #[test]
 fn a_removed_key_has_not_come_back() {
-    for kind in [KeyKind::Broker, KeyKind::Topic, KeyKind::Group] {
+    for kind in [
+        KeyKind::Broker,
+        KeyKind::Topic,
+        KeyKind::Group,
+        KeyKind::ClientMetrics,
+    ] {
         for def in of_kind(kind) {
             assert_eq!(removed(def.name), None, "{}", def.name);
         }

@@ -111,6 +111,21 @@ fn each_bound_holds_at_its_edges() {
     }
 }
 
+#[test]
+fn clients_are_told_apart_by_what_is_known_of_them() {
+    let def = group("k", ValueType::List).allowed(Allowed::ClientPatterns);
+    for good in [
+        "",
+        "client_id=a.*",
+        "client_id=a, client_software_name=Java",
+    ] {
+        assert!(takes(&def, good), "{good:?}");
+    }
+    for bad in ["client_id", "client_id=", "client_id=a=b", "who=me"] {
+        assert!(!takes(&def, bad), "{bad:?}");
+    }
+}
+
 fn fault_of(def: &KeyDef, value: &str) -> String {
     match check(def, value) {
         Err(ConfigError::InvalidValue { reason, .. }) => reason,
@@ -171,6 +186,7 @@ fn every_key_that_takes_not_everything_says_what_it_takes() {
                 texts.iter().map(ToString::to_string).collect()
             }
             Allowed::GzipLevel => vec!["1 to 9, or -1".to_owned()],
+            Allowed::ClientPatterns => vec!["NAME=PATTERN".to_owned(), "client_id".to_owned()],
             Allowed::OffsetReset => vec!["earliest".to_owned(), "by_duration".to_owned()],
         };
         for part in expected {

@@ -63,6 +63,9 @@ pub enum AlterConfigsError {
     /// A value that cannot be.
     #[error("{0}")]
     InvalidConfig(String),
+    /// The same of a broker or a subscription, for which Kafka has another code.
+    #[error("{0}")]
+    Inapplicable(String),
 }
 
 type Results = Vec<Result<(), AlterConfigsError>>;
@@ -237,7 +240,14 @@ impl Controller<'_> {
         let changed: Vec<&str> = changes.keys().map(|key| &**key).collect();
         self.rules
             .validate(resource, &resulting, &changed)
-            .map_err(AlterConfigsError::InvalidConfig)
+            .map_err(|reason| match resource.kind {
+                ConfigResourceType::Broker | ConfigResourceType::ClientMetrics => {
+                    AlterConfigsError::Inapplicable(reason)
+                }
+                ConfigResourceType::Topic | ConfigResourceType::Group => {
+                    AlterConfigsError::InvalidConfig(reason)
+                }
+            })
     }
 
     fn config_records(

@@ -64,7 +64,14 @@ fn look(broker: &Broker, asked: &DescribeConfigsResource) -> Result<Vec<Describe
             );
             Err((ErrorCode::INVALID_REQUEST, message))
         }
-        ConfigResourceType::ClientMetrics => Ok(Vec::new()),
+        ConfigResourceType::ClientMetrics if name.is_empty() => Err((
+            ErrorCode::INVALID_REQUEST,
+            "Client metrics subscription name must not be empty".to_owned(),
+        )),
+        ConfigResourceType::ClientMetrics => {
+            let overrides = overrides_of(&broker.metadata.image(), &resource);
+            Ok(broker.node.load().describe_client_metrics(&overrides))
+        }
     }
 }
 
