@@ -241,3 +241,13 @@ def test_an_advertised_name_without_an_address_is_warned_of(make_broker):
     broker.start()
     warning = "Set advertised.listeners=PLAINTEXT://<host that clients can resolve>:9092"
     wait_until(lambda: broker.log_text().count(warning) == 1, 20, "the warning")
+
+
+@pytest.mark.allow_log(r"have no effect here")
+def test_a_setting_without_effect_is_named_when_it_is_set(own_broker):
+    command = [find_binary(), "config", "set", "-b", own_broker.bootstrap, "broker", "1", "num.io.threads=9"]
+    warning = r'WARN.* have no effect here .*broker="1" settings="num.io.threads"'
+    subprocess.run([*command, "--dry-run"], check=True)
+    assert not re.search(warning, own_broker.log_text())
+    subprocess.run(command, check=True)
+    wait_until(lambda: re.search(warning, own_broker.log_text()), 10, "the warning")

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use highwater_config::definition::{KeyKind, ValueType};
 use highwater_config::{
-    BrokerScope, NodeConfig, Overrides, keys, validate_broker_overrides, validate_client_metrics,
-    validate_group_override, validate_topic_override,
+    BrokerScope, NodeConfig, Overrides, keys, validate_broker_change, validate_broker_overrides,
+    validate_client_metrics, validate_group_override, validate_topic_override,
 };
 use highwater_metadata::{ConfigMap, ConfigResource, ConfigResourceType, ConfigRules};
 use highwater_types::BrokerId;
@@ -50,12 +50,7 @@ impl ConfigRules for BrokerConfigRules {
                 None => Ok(()),
             }),
             ConfigResourceType::Broker => {
-                let scope = if resource.name.is_empty() {
-                    BrokerScope::Cluster
-                } else {
-                    BrokerScope::ThisBroker
-                };
-                validate_broker_overrides(&self.node, &overrides(resulting), scope)
+                validate_broker_overrides(&self.node, &overrides(resulting), scope_of(resource))
                     .map_err(|errors| errors.to_string())
             }
             ConfigResourceType::ClientMetrics => {
@@ -65,6 +60,18 @@ impl ConfigRules for BrokerConfigRules {
                 })
             }
         }
+    }
+
+    fn validate_change(
+        &self,
+        resource: &ConfigResource,
+        resulting: &ConfigMap,
+    ) -> Result<(), String> {
+        if resource.kind != ConfigResourceType::Broker {
+            return Ok(());
+        }
+        validate_broker_change(&self.node, &overrides(resulting), scope_of(resource))
+            .map_err(|error| error.to_string())
     }
 
     fn is_list(&self, kind: ConfigResourceType, key: &str) -> bool {
@@ -77,6 +84,14 @@ impl ConfigRules for BrokerConfigRules {
             ConfigResourceType::Broker => self.node.get(key).map(str::to_owned),
             _ => self.node.fallback(def),
         }
+    }
+}
+
+fn scope_of(broker: &ConfigResource) -> BrokerScope {
+    if broker.name.is_empty() {
+        BrokerScope::Cluster
+    } else {
+        BrokerScope::ThisBroker
     }
 }
 

@@ -61,15 +61,55 @@ pub fn validate_broker_overrides(
         }
     }
     errors.into_result()?;
-    let changed = match scope {
+    with_scope(node, overrides, scope).broker().map(drop)
+}
+
+/// The pools of threads of the Java broker, which may not grow or shrink too much at once.
+const THREAD_COUNTS: [&str; 5] = [
+    "background.threads",
+    "num.io.threads",
+    "num.network.threads",
+    "num.recovery.threads.per.data.dir",
+    "num.replica.fetchers",
+];
+
+/// Whether a running broker may go from its values to those that `overrides` make. Unlike
+/// [`validate_broker_overrides`] this depends on what is in effect now.
+pub fn validate_broker_change(
+    node: &NodeConfig,
+    overrides: &Overrides,
+    scope: BrokerScope,
+) -> Result<(), ConfigError> {
+    let changed = with_scope(node, overrides, scope);
+    let number = |node: &NodeConfig, key: &str| node.get(key)?.trim().parse::<i64>().ok();
+    for key in THREAD_COUNTS {
+        let (Some(new), Some(old)) = (number(&changed, key), number(node, key)) else {
+            continue;
+        };
+        let bound = if new < old / 2 {
+            "be at least half"
+        } else if new > old.saturating_mul(2) {
+            "not be greater than double"
+        } else {
+            continue;
+        };
+        return Err(ConfigError::Conflict(format!(
+            "Dynamic thread count update validation failed for {key}={new}, value should {bound} \
+             the current value {old}"
+        )));
+    }
+    Ok(())
+}
+
+fn with_scope(node: &NodeConfig, overrides: &Overrides, scope: BrokerScope) -> NodeConfig {
+    match scope {
         BrokerScope::Cluster => {
             node.with_overrides(overrides.clone(), node.broker_overrides().clone())
         }
         BrokerScope::ThisBroker => {
             node.with_overrides(node.cluster_overrides().clone(), overrides.clone())
         }
-    };
-    changed.broker().map(drop)
+    }
 }
 
 /// Whether a group may set the value, within the bounds that the broker sets.

@@ -28,9 +28,9 @@ mod topic_config;
 mod value;
 
 pub use alter::{
-    BrokerScope, ListOperation, apply_list_operation, validate_broker_dynamic,
-    validate_broker_overrides, validate_client_metrics, validate_group_override,
-    validate_topic_override,
+    BrokerScope, ListOperation, apply_list_operation, validate_broker_change,
+    validate_broker_dynamic, validate_broker_overrides, validate_client_metrics,
+    validate_group_override, validate_topic_override,
 };
 pub use broker_config::BrokerConfig;
 pub use describe::{ConfigSource, DescribedConfig, DescribedSynonym};
@@ -39,7 +39,7 @@ pub use error::{ConfigError, ConfigErrors, LocatedError};
 pub use layers::{FileFormat, Layers};
 pub use listener::{Listener, SecurityProtocol, parse_listeners, parse_protocol_map};
 pub use markdown::configuration_markdown;
-pub use node_config::{EffectiveRow, NodeConfig, Overrides, StaticValue};
+pub use node_config::{EffectiveRow, NodeConfig, Overrides, StaticValue, idle_key};
 pub use origin::Origin;
 pub use properties::{Setting, parse_properties};
 pub use reachability::{

@@ -195,11 +195,7 @@ impl NodeConfig {
     }
 
     fn is_idle(&self, name: &str) -> bool {
-        let found = keys::resolve_broker(name);
-        let Ok(keys::BrokerName::Key(def) | keys::BrokerName::OfListener(def)) = found else {
-            return false;
-        };
-        def.effect == Effect::Accepted && self.get(name) != def.default
+        idle_key(name).is_some_and(|def| self.get(name) != def.default)
     }
 
     fn row(&self, name: &str) -> EffectiveRow {
@@ -215,6 +211,16 @@ impl NodeConfig {
             value,
             origin: self.origin(name),
         }
+    }
+}
+
+/// The definition of a broker key that is checked, kept and described, and has no effect.
+pub fn idle_key(name: &str) -> Option<&'static KeyDef> {
+    match keys::resolve_broker(name) {
+        Ok(keys::BrokerName::Key(def) | keys::BrokerName::OfListener(def)) => {
+            Some(def).filter(|def| def.effect == Effect::Accepted)
+        }
+        _ => None,
     }
 }
 

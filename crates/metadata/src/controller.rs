@@ -110,6 +110,14 @@ pub trait ConfigRules {
         changed: &[&str],
     ) -> Result<(), String>;
 
+    /// Checks the way from what is in effect to what a resource would be configured with; what
+    /// is taken over from elsewhere need not have such a way.
+    fn validate_change(
+        &self,
+        resource: &ConfigResource,
+        resulting: &ConfigMap,
+    ) -> Result<(), String>;
+
     /// Whether the value of a key is a list, to which can be appended.
     fn is_list(&self, kind: ConfigResourceType, key: &str) -> bool;
 

@@ -9,6 +9,7 @@ use highwater_protocol::{ErrorCode, StrBytes};
 
 use crate::raw::{Client, start};
 
+const BROKER: i8 = 4;
 const CLIENT_METRICS: i8 = 16;
 /// Where DescribeConfigs says that a value comes from.
 const OF_SUBSCRIPTION: i8 = 7;
@@ -80,6 +81,29 @@ async fn subscriptions_to_metrics_of_clients_are_read_as_they_were_written() {
         assert!(
             message.contains(key) || message.contains(value),
             "{message}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn threads_are_doubled_at_most_from_what_is_in_effect() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let broker = start(dir.path(), &["num.io.threads=4"]).await;
+    let mut client = broker.connect().await;
+    for (value, error, message) in [
+        (
+            "9",
+            ErrorCode::INVALID_REQUEST,
+            "Dynamic thread count update validation failed for num.io.threads=9, value should not \
+             be greater than double the current value 4",
+        ),
+        ("8", ErrorCode::NONE, ""),
+        ("9", ErrorCode::NONE, ""),
+    ] {
+        let (code, said) = set(&mut client, BROKER, "", "num.io.threads", value).await;
+        assert_eq!(
+            (ErrorCode::from_code(code), said.as_str()),
+            (error, message)
         );
     }
 }

@@ -170,6 +170,43 @@ fn dynamic_values_are_checked_together() {
 }
 
 #[test]
+fn threads_are_at_most_doubled_or_halved_at_once() {
+    let refused = |value: &str, bound: &str| {
+        format!(
+            "Dynamic thread count update validation failed for num.io.threads={value}, value \
+             should {bound} the current value 8"
+        )
+    };
+    for (value, expected) in [
+        ("4", String::new()),
+        ("8", String::new()),
+        ("16", String::new()),
+        ("3", refused("3", "be at least half")),
+        ("17", refused("17", "not be greater than double")),
+    ] {
+        let overrides = Overrides::from([("num.io.threads".to_owned(), value.to_owned())]);
+        for scope in [BrokerScope::Cluster, BrokerScope::ThisBroker] {
+            let error = validate_broker_change(&node(), &overrides, scope).err();
+            let error = error.map(|error| error.to_string()).unwrap_or_default();
+            assert_eq!(error, expected, "{value}");
+        }
+    }
+    for key in THREAD_COUNTS {
+        let overrides = Overrides::from([(key.to_owned(), "1000".to_owned())]);
+        let change = validate_broker_change(&node(), &overrides, BrokerScope::Cluster);
+        assert!(change.is_err(), "{key}");
+    }
+}
+
+#[test]
+fn a_way_back_from_an_override_has_bounds_too() {
+    let raised = Overrides::from([("num.io.threads".to_owned(), "20".to_owned())]);
+    let node = node().with_overrides(raised, Overrides::new());
+    let gone = validate_broker_change(&node, &Overrides::new(), BrokerScope::Cluster);
+    assert!(gone.is_err());
+}
+
+#[test]
 fn dynamic_values_make_a_new_configuration_and_leave_the_old_one() {
     let node = node();
     let before = node.broker().unwrap();

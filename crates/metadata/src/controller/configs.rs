@@ -240,6 +240,7 @@ impl Controller<'_> {
         let changed: Vec<&str> = changes.keys().map(|key| &**key).collect();
         self.rules
             .validate(resource, &resulting, &changed)
+            .and_then(|()| self.rules.validate_change(resource, &resulting))
             .map_err(|reason| match resource.kind {
                 ConfigResourceType::Broker | ConfigResourceType::ClientMetrics => {
                     AlterConfigsError::Inapplicable(reason)

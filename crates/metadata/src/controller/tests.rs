@@ -40,6 +40,17 @@ impl ConfigRules for TestRules {
         Ok(())
     }
 
+    fn validate_change(
+        &self,
+        _resource: &ConfigResource,
+        resulting: &ConfigMap,
+    ) -> Result<(), String> {
+        match resulting.get("log.cleaner.threads").map(|value| &**value) {
+            Some("1000") => Err("too many threads at once".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
     fn is_list(&self, _kind: ConfigResourceType, key: &str) -> bool {
         key == "cleanup.policy"
     }

@@ -1,12 +1,12 @@
 //! AlterConfigs: a whole configuration at once; what is not named goes back to its default.
 
-use highwater_metadata::ResourceKeys;
+use highwater_metadata::{Mode, ResourceKeys};
 use highwater_net::Reply;
 use highwater_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use highwater_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
 
-use super::resource;
+use super::{resource, warn_of_idle};
 use crate::handlers::errors;
 use crate::handlers::wire::mode;
 use crate::service::Call;
@@ -34,13 +34,18 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
             .collect();
         let mode = mode(request.validate_only);
         let submitted = broker.decide(|controller| controller.replace_configs(&wanted, mode));
-        let mut done = errors::outcomes(
+        let done = errors::outcomes(
             "configuration",
             submitted,
             wanted.len(),
             errors::alter_configs,
-        )
-        .into_iter();
+        );
+        for (ResourceKeys { resource, keys }, (error, _)) in wanted.iter().zip(&done) {
+            if mode == Mode::Apply && *error == ErrorCode::NONE {
+                warn_of_idle(resource, keys.iter().map(|(key, _)| key.as_str()));
+            }
+        }
+        let mut done = done.into_iter();
         let responses = request.resources.iter().map(|asked| {
             let is_known = resource(asked.resource_type, &asked.resource_name).is_some();
             let outcome = if is_known { done.next() } else { None };

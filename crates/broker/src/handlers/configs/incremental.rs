@@ -1,6 +1,6 @@
 //! IncrementalAlterConfigs: single keys set, removed, appended to or subtracted from.
 
-use highwater_metadata::{ConfigChange, ResourceKeys};
+use highwater_metadata::{ConfigChange, Mode, ResourceKeys};
 use highwater_net::Reply;
 use highwater_protocol::messages::incremental_alter_configs_request::AlterConfigsResource;
 use highwater_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
@@ -9,7 +9,7 @@ use highwater_protocol::messages::{
 };
 use highwater_protocol::{DecodeError, ErrorCode, StrBytes};
 
-use super::resource;
+use super::{resource, warn_of_idle};
 use crate::handlers::errors;
 use crate::handlers::wire::mode;
 use crate::service::Call;
@@ -26,13 +26,23 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
             .collect();
         let mode = mode(request.validate_only);
         let submitted = broker.decide(|controller| controller.alter_configs(&wanted, mode));
-        let mut done = errors::outcomes(
+        let done = errors::outcomes(
             "configuration",
             submitted,
             wanted.len(),
             errors::alter_configs,
-        )
-        .into_iter();
+        );
+        for (ResourceKeys { resource, keys }, (error, _)) in wanted.iter().zip(&done) {
+            if mode == Mode::Apply && *error == ErrorCode::NONE {
+                let is_set =
+                    |(_, change): &&(String, ConfigChange)| *change != ConfigChange::Delete;
+                warn_of_idle(
+                    resource,
+                    keys.iter().filter(is_set).map(|(key, _)| key.as_str()),
+                );
+            }
+        }
+        let mut done = done.into_iter();
         let responses = request
             .resources
             .iter()

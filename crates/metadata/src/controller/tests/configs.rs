@@ -142,6 +142,20 @@ fn changes_that_cannot_be_leave_a_resource_as_it_is() {
 }
 
 #[test]
+fn a_way_that_is_too_far_is_refused() {
+    let mut world = World::with_brokers(&[1]);
+    let broker = || named(ConfigResourceType::Broker, "1");
+    let request = [keys(broker(), &[("log.cleaner.threads", set("1000"))])];
+    let decision = world.decide(|c| c.alter_configs(&request, Mode::Apply));
+    world.take("alter", &decision);
+    expect![[r#"
+        alter: 0 records
+            refused: too many threads at once
+    "#]]
+    .assert_eq(&world.told());
+}
+
+#[test]
 fn resources_that_are_not_there_are_refused() {
     let mut world = World::with_brokers(&[1]);
     let request: Vec<_> = [
