@@ -18,7 +18,7 @@ use highwater_types::{BrokerId, Offset, PartitionIndex, TopicId, TopicName, Topi
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
-use crate::config_rules::BrokerConfigRules;
+use crate::config_rules::{BrokerConfigRules, stored_config};
 use crate::coordinator::transactions::{
     TRANSACTIONS_TOPIC, TransactionCoordinator, is_transactions_topic,
 };
@@ -334,19 +334,12 @@ impl Broker {
 
     /// Dynamic values of this broker or of all brokers have changed.
     pub(crate) fn reload_config(self: &Arc<Self>, image: &MetadataImage) {
-        let cluster = overrides_of(image, &ConfigResource::all_brokers());
-        let own = overrides_of(image, &crate::config_rules::broker_resource(self.id));
-        let node = self.node.load().with_overrides(cluster, own);
-        match node.broker() {
-            Ok(typed) => {
-                self.typed.store(Arc::new(typed));
-                self.node.store(Arc::new(node));
-            }
-            Err(error) => {
-                tracing::error!(%error, "dynamic configuration is not valid and has no effect");
-                return;
-            }
-        }
+        let stored = stored_config(&self.node.load(), image, self.id);
+        let Some(typed) = stored.config else {
+            return;
+        };
+        self.typed.store(Arc::new(typed));
+        self.node.store(Arc::new(stored.node));
         self.groups.configure(self);
         self.transactions.configure(self);
         if let Some(told) = self.on_config.get() {

@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use highwater_config::definition::{KeyKind, ValueType};
 use highwater_config::{
-    BrokerScope, NodeConfig, Overrides, keys, validate_broker_change, validate_broker_overrides,
-    validate_client_metrics, validate_group_override, validate_topic_override,
+    BrokerScope, NodeConfig, Overrides, Stored, keys, validate_broker_change,
+    validate_broker_overrides, validate_client_metrics, validate_group_override,
+    validate_topic_override,
 };
-use highwater_metadata::{ConfigMap, ConfigResource, ConfigResourceType, ConfigRules};
+use highwater_metadata::{
+    ConfigMap, ConfigResource, ConfigResourceType, ConfigRules, MetadataImage,
+};
 use highwater_types::BrokerId;
+
+use crate::broker::overrides_of;
 
 /// The rules on this broker.
 pub(crate) struct BrokerConfigRules {
@@ -107,4 +112,20 @@ pub(crate) fn broker_resource(id: BrokerId) -> ConfigResource {
         kind: ConfigResourceType::Broker,
         name: id.to_string().into(),
     }
+}
+
+/// The configuration with the dynamic values that are stored for this broker and for all; those
+/// that do not fit are named and have no effect.
+pub(crate) fn stored_config(node: &NodeConfig, image: &MetadataImage, id: BrokerId) -> Stored {
+    let stored = node.with_stored(
+        overrides_of(image, &ConfigResource::all_brokers()),
+        overrides_of(image, &broker_resource(id)),
+    );
+    for refused in &stored.refused {
+        tracing::error!(
+            key = refused.key, value = refused.value, scope = refused.scope.name(),
+            error = %refused.errors, "a dynamic value does not fit and has no effect"
+        );
+    }
+    stored
 }

@@ -19,16 +19,16 @@ use std::time::{Duration, Instant};
 
 use highwater_config::{ConfigErrors, NodeConfig};
 use highwater_metadata::{
-    BrokerRegistration, BrokerState, ConfigResource, Listener, PreviousStop, RegistrationError,
+    BrokerRegistration, BrokerState, Listener, PreviousStop, RegistrationError,
 };
 use highwater_net::{BoundListener, Budget, ListenerError, ServerHandle, serve};
 use highwater_security::AllowAll;
 use highwater_storage::StorageError;
 
 use crate::background::Background;
-use crate::broker::{Broker, Parts, overrides_of, random_id};
+use crate::broker::{Broker, Parts, random_id};
 use crate::clock::Clock;
-use crate::config_rules::broker_resource;
+use crate::config_rules::stored_config;
 use crate::metadata_store::MetadataError;
 use crate::open_files;
 use crate::service::BrokerService;
@@ -258,16 +258,9 @@ fn open(
     };
     let broker_epoch = register(&metadata, clock, &cluster_id, &registration, previous)?;
     let image = metadata.image();
-    let node = node.with_overrides(
-        overrides_of(&image, &ConfigResource::all_brokers()),
-        overrides_of(&image, &broker_resource(id)),
-    );
-    match node.broker() {
-        Ok(with_overrides) => typed = with_overrides,
-        Err(error) => {
-            tracing::error!(%error, "dynamic configuration is not valid and has no effect");
-        }
-    }
+    let stored = stored_config(node, &image, id);
+    let node = stored.node;
+    typed = stored.config.unwrap_or(typed);
     let broker = Broker::new(Parts {
         id,
         cluster_id,

@@ -15,6 +15,16 @@ pub enum BrokerScope {
     ThisBroker,
 }
 
+impl BrokerScope {
+    /// For log lines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cluster => "all brokers",
+            Self::ThisBroker => "this broker",
+        }
+    }
+}
+
 /// Whether a topic may set the value. The values of one topic are checked together by
 /// [`NodeConfig::topic`].
 pub fn validate_topic_override(name: &str, value: &str) -> Result<(), ConfigError> {

@@ -39,7 +39,9 @@ pub use error::{ConfigError, ConfigErrors, LocatedError};
 pub use layers::{FileFormat, Layers};
 pub use listener::{Listener, SecurityProtocol, parse_listeners, parse_protocol_map};
 pub use markdown::configuration_markdown;
-pub use node_config::{EffectiveRow, NodeConfig, Overrides, StaticValue, idle_key};
+pub use node_config::{
+    EffectiveRow, NodeConfig, Overrides, RefusedOverride, StaticValue, Stored, idle_key,
+};
 pub use origin::Origin;
 pub use properties::{Setting, parse_properties};
 pub use reachability::{

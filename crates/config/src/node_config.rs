@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::alter::BrokerScope;
 use crate::broker_config::BrokerConfig;
 use crate::definition::{Effect, KeyDef, KeyKind};
 use crate::error::{ConfigError, ConfigErrors};
@@ -45,6 +46,30 @@ pub struct NodeConfig {
     broker_overrides: Overrides,
 }
 
+/// A stored override that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedOverride {
+    /// Whether it is one of all brokers.
+    pub scope: BrokerScope,
+    /// The key.
+    pub key: String,
+    /// The value, unless it is secret.
+    pub value: String,
+    /// What does not fit.
+    pub errors: ConfigErrors,
+}
+
+/// What has become of the overrides that are stored.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The configuration with those that fit.
+    pub node: NodeConfig,
+    /// Its typed values; `None` if the static values alone do not fit together.
+    pub config: Option<BrokerConfig>,
+    /// Those that do not fit.
+    pub refused: Vec<RefusedOverride>,
+}
+
 impl NodeConfig {
     /// Older names lend their value to the newer ones where only they are set, and the id of
     /// the node goes by both of its names, as in Kafka.
@@ -77,6 +102,68 @@ impl NodeConfig {
             cluster_overrides: cluster,
             broker_overrides: broker,
         }
+    }
+
+    /// The same static values with what is stored of overrides, as far as it can be used, and what
+    /// cannot. What is stored has been valid once; after a change of the file, or under another
+    /// version, a value may not be, and must not take the others with it.
+    pub fn with_stored(&self, cluster: Overrides, broker: Overrides) -> Stored {
+        let whole = self.with_overrides(cluster, broker);
+        if let Ok(config) = whole.broker() {
+            return Stored {
+                node: whole,
+                config: Some(config),
+                refused: Vec::new(),
+            };
+        }
+        let of = |values: Overrides, scope| values.into_iter().map(move |pair| (scope, pair));
+        let mut waiting: Vec<_> = of(whole.cluster_overrides, BrokerScope::Cluster)
+            .chain(of(whole.broker_overrides, BrokerScope::ThisBroker))
+            .collect();
+        let mut node = self.with_overrides(Overrides::new(), Overrides::new());
+        let mut config = node.broker().ok();
+        // What does not fit alone may fit together with one that comes later.
+        loop {
+            let before = waiting.len();
+            let mut refused = Vec::new();
+            for (scope, (key, value)) in waiting {
+                let with = node.with_one(scope, &key, &value);
+                match with.broker() {
+                    Ok(fits) => (node, config) = (with, Some(fits)),
+                    Err(errors) => refused.push((scope, (key, value), errors)),
+                }
+            }
+            if refused.is_empty() || refused.len() == before {
+                let refused = refused.into_iter();
+                let refused = refused.map(|(scope, (key, value), errors)| RefusedOverride {
+                    scope,
+                    value: if is_secret(&key) {
+                        "[hidden]".into()
+                    } else {
+                        value
+                    },
+                    key,
+                    errors,
+                });
+                return Stored {
+                    node,
+                    config,
+                    refused: refused.collect(),
+                };
+            }
+            let again = refused.into_iter();
+            waiting = again.map(|(scope, pair, _)| (scope, pair)).collect();
+        }
+    }
+
+    fn with_one(&self, scope: BrokerScope, key: &str, value: &str) -> Self {
+        let mut with = self.clone();
+        let overrides = match scope {
+            BrokerScope::Cluster => &mut with.cluster_overrides,
+            BrokerScope::ThisBroker => &mut with.broker_overrides,
+        };
+        overrides.insert(key.to_owned(), value.to_owned());
+        with
     }
 
     /// What was set for all brokers through the admin API.

@@ -107,3 +107,25 @@ async fn threads_are_doubled_at_most_from_what_is_in_effect() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stored_value_that_no_longer_fits_takes_no_other_with_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let broker = start(dir.path(), &[]).await;
+    let mut client = broker.connect().await;
+    for (key, value) in [("log.cleaner.threads", "2"), ("max.connections", "77")] {
+        let done = set(&mut client, BROKER, "", key, value).await;
+        assert_eq!(done, (0, String::new()), "{key}");
+    }
+    drop(client);
+    assert!(broker.stop().await);
+    let broker = start(dir.path(), &["log.cleaner.dedupe.buffer.size=1048576"]).await;
+    let mut client = broker.connect().await;
+    let described = describe(&mut client, BROKER, "1").await;
+    let value = |key: &str| {
+        let found = described.iter().find(|(name, ..)| name == key);
+        found.map(|(_, value, _)| value.as_str())
+    };
+    assert_eq!(value("max.connections"), Some("77"));
+    assert_eq!(value("log.cleaner.threads"), Some("1"));
+}

@@ -219,6 +219,77 @@ fn dynamic_values_make_a_new_configuration_and_leave_the_old_one() {
 }
 
 #[test]
+fn of_stored_values_only_those_go_that_do_not_fit() {
+    let overrides = |pairs: &[(&str, &str)]| -> Overrides {
+        let pairs = pairs.iter().copied();
+        pairs
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect()
+    };
+    let stored = node().with_stored(
+        overrides(&[
+            ("group.max.session.timeout.ms", "400000"),
+            ("group.min.session.timeout.ms", "500000"),
+            ("max.connections", "77"),
+        ]),
+        overrides(&[
+            ("log.cleaner.dedupe.buffer.size", "5"),
+            ("message.max.bytes", "3000000"),
+        ]),
+    );
+    let refused = stored.refused.iter();
+    let refused: Vec<_> = refused
+        .map(|refused| (refused.scope, refused.key.as_str(), refused.value.as_str()))
+        .collect();
+    assert_eq!(
+        refused,
+        [
+            (
+                BrokerScope::Cluster,
+                "group.min.session.timeout.ms",
+                "500000"
+            ),
+            (
+                BrokerScope::ThisBroker,
+                "log.cleaner.dedupe.buffer.size",
+                "5"
+            ),
+        ]
+    );
+    let config = stored.config.unwrap();
+    assert_eq!(config.network.max_connections, 77);
+    assert_eq!(config.groups.session_timeout_ms_max, 400_000);
+    assert_eq!(stored.node.get("message.max.bytes"), Some("3000000"));
+    assert_eq!(
+        stored.node.get("group.min.session.timeout.ms"),
+        Some("6000")
+    );
+}
+
+#[test]
+fn stored_values_that_fit_only_together_are_kept_beside_one_that_does_not() {
+    // The default of the largest is below the new smallest.
+    let cluster = [
+        ("group.initial.rebalance.delay.ms", "5"),
+        ("group.min.session.timeout.ms", "2000000"),
+        ("log.cleaner.dedupe.buffer.size", "5"),
+    ];
+    let cluster = cluster.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let own = (
+        "group.max.session.timeout.ms".to_owned(),
+        "3000000".to_owned(),
+    );
+    let stored = node().with_stored(cluster.into(), [own].into());
+    let refused: Vec<_> = stored.refused.iter().map(|refused| &refused.key).collect();
+    assert_eq!(refused, ["log.cleaner.dedupe.buffer.size"]);
+    let groups = stored.config.unwrap().groups;
+    assert_eq!(
+        (groups.session_timeout_ms_min, groups.session_timeout_ms_max),
+        (2_000_000, 3_000_000)
+    );
+}
+
+#[test]
 fn groups_stay_within_the_bounds_of_the_broker() {
     let rows = [
         ("consumer.session.timeout.ms", "50000", ""),
