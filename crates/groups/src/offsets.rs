@@ -209,7 +209,7 @@ fn tombstone(id: &GroupId, topic: &TopicName, partition: PartitionIndex) -> Reco
 }
 
 /// Two ids of a name are of different topics if both are known and differ.
-fn are_different_topics(one: Option<TopicId>, other: Option<TopicId>) -> bool {
+pub(crate) fn are_different_topics(one: Option<TopicId>, other: Option<TopicId>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one != other && !one.is_zero() && !other.is_zero(),
         _ => false,
@@ -349,6 +349,7 @@ fn fetched(value: &OffsetCommitValue) -> FetchedOffset {
         offset: value.offset,
         leader_epoch: value.leader_epoch,
         metadata: value.metadata.to_string(),
+        topic_id: value.topic_id,
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use highwater_types::{LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
 
 use crate::ids::{GroupId, InstanceId, MemberId};
+use crate::offsets::are_different_topics;
 
 /// Why a group refuses; each stands for the Kafka error of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
@@ -171,6 +172,17 @@ pub struct FetchedTopic {
     pub partitions: Vec<(PartitionIndex, Result<Option<FetchedOffset>, GroupError>)>,
 }
 
+impl FetchedTopic {
+    /// Leaves out what was committed for other topics of the same name, which have been deleted.
+    pub fn keep_those_of(&mut self, topic_id: TopicId) {
+        self.partitions.retain(|(_, fetched)| {
+            let committed_for = fetched.as_ref().and_then(|fetched| fetched.topic_id);
+            !are_different_topics(committed_for, Some(topic_id))
+        });
+        self.topic_id = Some(topic_id);
+    }
+}
+
 /// A committed position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedOffset {
@@ -180,6 +192,8 @@ pub struct FetchedOffset {
     pub leader_epoch: Option<LeaderEpoch>,
     /// What the client wanted to find again.
     pub metadata: String,
+    /// The id of the topic for which it was committed, if that was known.
+    pub topic_id: Option<TopicId>,
 }
 
 /// What became of the deletion of positions in one topic.

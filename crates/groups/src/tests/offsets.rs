@@ -2,7 +2,11 @@
 
 use expect_test::expect;
 
+use highwater_types::{Offset, PartitionIndex, TopicId, TopicName};
+
 use super::check;
+use crate::offsets::{self, GroupOffsets};
+use crate::records::OffsetCommitValue;
 
 #[test]
 fn a_client_without_a_group_commits_and_fetches() {
@@ -164,6 +168,31 @@ fn an_offset_of_a_deleted_topic_is_not_told_for_its_successor() {
               #7: fetched
         "#]],
     );
+}
+
+#[test]
+fn of_all_offsets_those_of_a_deleted_topic_are_not_told_for_its_successor_either() {
+    let topic = TopicName::new("t").unwrap();
+    let mut offsets = GroupOffsets::default();
+    for (partition, topic_id) in [(0, Some(1)), (1, Some(2)), (2, None)] {
+        let value = OffsetCommitValue {
+            offset: Offset(i64::from(partition)),
+            leader_epoch: None,
+            metadata: "".into(),
+            commit_timestamp_ms: 0,
+            expire_timestamp_ms: None,
+            topic_id: topic_id.map(|id| TopicId([id; 16])),
+        };
+        offsets.insert(topic.clone(), PartitionIndex(partition), value);
+    }
+    let all = offsets::fetch(Some(&offsets), None);
+    for (current, expected) in [(1, vec![0, 2]), (2, vec![1, 2]), (3, vec![2])] {
+        let mut fetched = all[0].clone();
+        fetched.keep_those_of(TopicId([current; 16]));
+        assert_eq!(fetched.topic_id, Some(TopicId([current; 16])));
+        let kept = fetched.partitions.iter().map(|(index, _)| index.get());
+        assert_eq!(kept.collect::<Vec<_>>(), expected, "{current}");
+    }
 }
 
 #[test]

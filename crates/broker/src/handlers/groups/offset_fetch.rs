@@ -231,10 +231,11 @@ fn named_topics(
     topics.collect()
 }
 
-/// Clients see only topics that they may describe, and by id only those that have one.
+/// Clients see only topics that they may describe, and by id only those that have one. What was
+/// committed for a topic that has been deleted since is not told of its successor.
 fn all_topics(asker: &Asker, fetched: Vec<FetchedTopic>) -> Vec<OffsetFetchResponseTopics> {
     let image = asker.broker.metadata.image();
-    let topics = fetched.into_iter().filter_map(|topic| {
+    let topics = fetched.into_iter().filter_map(|mut topic| {
         let resource = Resource::topic(topic.topic.as_str());
         let authorizer = &asker.broker.authorizer;
         if !authorizer
@@ -243,10 +244,11 @@ fn all_topics(asker: &Asker, fetched: Vec<FetchedTopic>) -> Vec<OffsetFetchRespo
         {
             return None;
         }
-        let id = topic
-            .topic_id
-            .or_else(|| image.topic_id(topic.topic.as_str()));
-        if asker.by_id && id.is_none() {
+        if let Some(current) = image.topic_id(topic.topic.as_str()) {
+            topic.keep_those_of(current);
+        }
+        let id = topic.topic_id;
+        if topic.partitions.is_empty() || (asker.by_id && id.is_none()) {
             return None;
         }
         let response = OffsetFetchResponseTopics::default()
