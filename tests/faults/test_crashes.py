@@ -218,8 +218,9 @@ def test_power_loss_with_torn_sectors_and_io_errors(make_broker, tearing_disk, t
     for _ in range(max(1, CUTS // 2)):
         load.wait_for(300)
         time.sleep(chance.random() * 0.3)
+        before_the_cut = broker.log_size()
         disk.cut_power()
-        time.sleep(0.5)
+        wait_until(lambda: "ERROR" in broker.log_text(before_the_cut), 30, "the broker to notice that its disk fails")
         broker.kill()
         disk.unmount()
         disk.mount()

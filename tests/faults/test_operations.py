@@ -85,8 +85,10 @@ def test_a_stopped_process_goes_on_where_it_was(own_broker, topic):
     create(own_broker, topic)
     load = history.Load(own_broker.bootstrap, topic, PARTITIONS).start()
     load.wait_for(300)
-    own_broker.pause()
-    time.sleep(3)
+    with wire.Connection(own_broker.bootstrap, 3) as connection:
+        own_broker.pause()
+        with pytest.raises(TimeoutError):
+            connection.call(wire.metadata(topic))
     own_broker.process.send_signal(signal.SIGCONT)
     load.wait_for(300)
     load.stop()
@@ -148,8 +150,12 @@ def test_a_broker_without_file_descriptors_serves_its_connections_and_does_not_s
         others = [wire.Connection(own_broker.bootstrap) for _ in range(60)]
         began = cpu_seconds(process)
         for _ in range(100):
-            assert wire.produce_error(good.call(wire.produce(topic, batch)))[0] == 0
-        time.sleep(1)
+            error, offset = wire.produce_error(good.call(wire.produce(topic, batch)))
+            assert error == 0
+        # Nobody wants anything for a second.
+        idle_since = time.monotonic()
+        good.call(wire.fetch(topic, offset + 1, wait_ms=1000))
+        assert time.monotonic() - idle_since > 0.9
         assert cpu_seconds(process) - began < 0.7, "it spins"
         for other in others:
             other.socket.close()
