@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use state::{FileNode, Inode, Node, Seeded, State};
+use state::{BeforeOpen, FileNode, Inode, Node, Seeded, State};
 
 /// What a medium writes whole or not at all.
 pub const SECTOR_BYTES: usize = 512;
@@ -163,6 +163,15 @@ impl FaultyDisk {
     /// Fails each renaming or removal of a path that contains the text, until `None`.
     pub fn fail_moves_of(&self, path_contains: Option<&str>) {
         self.0.lock().failing_entries = path_contains.map(str::to_owned);
+    }
+
+    /// Calls this before each opening of a file whose path contains the text. What it does to the
+    /// thread that opens (wait, panic) is what a test wants to see survived.
+    pub fn before_opens_of(&self, path_contains: &str, act: impl Fn() + Send + Sync + 'static) {
+        self.0.lock().before_open = Some(BeforeOpen {
+            path_contains: path_contains.to_owned(),
+            act: Arc::new(act),
+        });
     }
 
     /// Refuses every new name for want of room, as a directory does that would need a block more

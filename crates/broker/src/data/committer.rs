@@ -320,6 +320,24 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_in_the_upkeep_of_the_write_ahead_log_takes_the_directory_offline() {
+        let disk = FaultyDisk::new();
+        let dir = open_dir(&disk);
+        let flusher = Flusher::new();
+        let partition = lead(&dir, "t-0");
+        disk.before_opens_of("highwater-wal", || panic!("as a test wants it"));
+        // Flushes that a write-ahead log would have spared make the upkeep due.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while append(&partition).is_ok() {
+            assert!(Instant::now() < deadline, "nothing has panicked");
+            flusher.request(&partition);
+            std::thread::yield_now();
+        }
+        assert!(dir.is_offline());
+        flusher.close();
+    }
+
+    #[test]
     fn what_comes_after_the_close_is_flushed_by_itself() {
         let dir = open_dir(&FaultyDisk::new());
         let flusher = Flusher::new();

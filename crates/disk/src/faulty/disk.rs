@@ -26,6 +26,11 @@ impl Drop for FaultyLock {
 impl Disk for FaultyDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let path = normal(path);
+        let before = self.0.lock().before_open.clone();
+        // It may use the disk itself, or panic.
+        if let Some(before) = before.filter(|before| before.is_of(&path)) {
+            (before.act)();
+        }
         let mut state = self.0.lock();
         state.alive()?;
         let is_direct = mode == OpenMode::Direct;

@@ -1,8 +1,10 @@
 //! What is on the medium, what a process sees of it, and what a crash makes of the difference.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{CrashImage, SECTOR_BYTES};
 
@@ -48,6 +50,7 @@ pub(super) struct State {
     pub(super) failing_writes: Option<String>,
     pub(super) failing_entries: Option<String>,
     pub(super) failing_reads: Option<String>,
+    pub(super) before_open: Option<BeforeOpen>,
     pub(super) capacity_bytes: Option<u64>,
     pub(super) full_directories: bool,
     pub(super) short_writes: bool,
@@ -62,6 +65,27 @@ pub(super) struct State {
     /// Files and lengths of the maps that live, and how often one lost bytes.
     pub(super) maps: Vec<(Inode, usize)>,
     pub(super) maps_cut: u64,
+}
+
+/// What happens before a file is opened whose path contains a text.
+#[derive(Clone)]
+pub(super) struct BeforeOpen {
+    pub(super) path_contains: String,
+    pub(super) act: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl BeforeOpen {
+    pub(super) fn is_of(&self, path: &Path) -> bool {
+        path.to_string_lossy().contains(&self.path_contains)
+    }
+}
+
+impl fmt::Debug for BeforeOpen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BeforeOpen")
+            .field(&self.path_contains)
+            .finish()
+    }
 }
 
 /// A small generator, so that a crash depends on its seed alone (splitmix64).

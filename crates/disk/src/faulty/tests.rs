@@ -1,5 +1,7 @@
 //! The faulty disk must lose exactly what a real one may lose, or the tests above it lie.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::*;
 use crate::{AlignedBytes, DIRECT_ALIGN, Disk, File, OpenMode};
 
@@ -27,6 +29,22 @@ fn a_file_whose_directory_was_not_synced_is_gone_even_if_its_data_was() {
         disk.crash(CrashImage::Synced).bytes(path("/a")).unwrap(),
         b"data"
     );
+}
+
+#[test]
+fn what_is_done_before_an_opening_may_use_the_disk_and_panic() {
+    let disk = FaultyDisk::new();
+    written(&disk, "/a", b"a");
+    let same = disk.clone();
+    disk.before_opens_of("b", move || {
+        written(&same, "/c", b"c");
+        panic!("as the test wants it");
+    });
+    let open = AssertUnwindSafe(|| disk.open(path("/b"), OpenMode::Create));
+    let opened = catch_unwind(open);
+    assert!(opened.is_err());
+    assert!(disk.exists(path("/c")).unwrap() && !disk.exists(path("/b")).unwrap());
+    assert!(disk.open(path("/a"), OpenMode::Read).is_ok());
 }
 
 #[test]
