@@ -1,6 +1,8 @@
 """Connections that cost: slow senders, idle ones, readers that never read."""
 
 import resource
+import signal
+import threading
 
 import pytest
 
@@ -28,6 +30,32 @@ def open_files(wanted):
     if hard != resource.RLIM_INFINITY and hard < wanted:
         pytest.skip(f"needs {wanted} open files, and the hard limit is {hard}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
+@pytest.fixture
+def halting(broker, unharmed):
+    """Stops the broker ten times a second for 50 ms, once `unharmed` knows what is normal and until it looks again."""
+    if not hasattr(broker, "pause"):
+        pytest.skip("a broker that somebody else runs cannot be stopped")
+    over = threading.Event()
+
+    def halt():
+        while not over.wait(0.05):
+            broker.pause()
+            over.wait(0.05)
+            broker.process.send_signal(signal.SIGCONT)
+
+    thread = threading.Thread(target=halt)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("halting")
+def test_control_a_broker_that_keeps_others_waiting_is_noticed(unharmed):
+    with pytest.raises(AssertionError, match="p99"):
+        unharmed()
 
 
 def test_slow_senders_of_huge_frames_cost_no_memory(broker, target, unharmed, connections):
