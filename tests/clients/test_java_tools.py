@@ -65,9 +65,9 @@ def test_a_broker_config_is_set_and_described_without_a_restart(broker):
     versions = tool(f"{TOOLS}.BrokerApiVersionsCommand", *server)
     node = re.search(r"id: (\d+)", versions).group(1)
     entity = ["--entity-type", "brokers", "--entity-name", node]
-    tool(configs, *server, "--alter", *entity, "--add-config", "log.cleaner.threads=2")
-    assert "log.cleaner.threads=2" in tool(configs, *server, "--describe", *entity)
-    tool(configs, *server, "--alter", *entity, "--delete-config", "log.cleaner.threads")
+    tool(configs, *server, "--alter", *entity, "--add-config", "message.max.bytes=2000000")
+    assert "message.max.bytes=2000000" in tool(configs, *server, "--describe", *entity)
+    tool(configs, *server, "--alter", *entity, "--delete-config", "message.max.bytes")
 
 
 def test_log_directories_are_described(broker, topic):
