@@ -176,7 +176,8 @@ impl FetchedTopic {
     /// Leaves out what was committed for other topics of the same name, which have been deleted.
     pub fn keep_those_of(&mut self, topic_id: TopicId) {
         self.partitions.retain(|(_, fetched)| {
-            let committed_for = fetched.as_ref().and_then(|fetched| fetched.topic_id);
+            let found = fetched.as_ref().ok().and_then(Option::as_ref);
+            let committed_for = found.and_then(|found| found.topic_id);
             !are_different_topics(committed_for, Some(topic_id))
         });
         self.topic_id = Some(topic_id);

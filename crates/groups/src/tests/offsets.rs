@@ -5,7 +5,8 @@ use expect_test::expect;
 use highwater_types::{Offset, PartitionIndex, TopicId, TopicName};
 
 use super::check;
-use crate::offsets::{self, GroupOffsets};
+use crate::FetchOffsetsRequest;
+use crate::offsets::{self, Committed, GroupOffsets};
 use crate::records::OffsetCommitValue;
 
 #[test]
@@ -183,9 +184,15 @@ fn of_all_offsets_those_of_a_deleted_topic_are_not_told_for_its_successor_either
             expire_timestamp_ms: None,
             topic_id: topic_id.map(|id| TopicId([id; 16])),
         };
-        offsets.insert(topic.clone(), PartitionIndex(partition), value);
+        let committed = Committed { value, order: 0 };
+        offsets.insert(topic.clone(), PartitionIndex(partition), committed);
     }
-    let all = offsets::fetch(Some(&offsets), None);
+    let request = FetchOffsetsRequest {
+        group_id: "g".into(),
+        topics: None,
+        require_stable: false,
+    };
+    let all = offsets::fetch(Some(&offsets), request);
     for (current, expected) in [(1, vec![0, 2]), (2, vec![1, 2]), (3, vec![2])] {
         let mut fetched = all[0].clone();
         fetched.keep_those_of(TopicId([current; 16]));
