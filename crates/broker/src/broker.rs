@@ -226,6 +226,9 @@ impl Broker {
         {
             self.reload_config(image);
         }
+        if delta.features_changed {
+            self.transactions.configure(self);
+        }
         let mut created = Vec::new();
         for (id, changes) in &delta.topics {
             let Some(topic) = image.topic_by_id(*id) else {

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use highwater_disk::{Disk, File, OpenMode};
-use highwater_records::{BatchView, ControlType, Scratch};
-use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
+use highwater_records::BatchHeader;
 use highwater_types::{LeaderEpoch, Offset, ProducerId};
 
 use super::ImportError;
@@ -32,8 +31,6 @@ pub(super) struct Copied {
     pub(super) log_end: Offset,
     /// The largest leader epoch of a batch.
     pub(super) leader_epoch: LeaderEpoch,
-    /// Transactions of it that were aborted.
-    pub(super) aborted: u64,
     /// Where each transaction begins that had not ended.
     pub(super) open: HashMap<ProducerId, Offset>,
     pub(super) bytes: u64,
@@ -121,7 +118,6 @@ fn copy_segment(
 ) -> Result<(), ImportError> {
     let mut source = BatchFile::open(disk, from).map_err(ImportError::io(from))?;
     let mut target = Output::create(disk, to)?;
-    let mut scratch = Scratch::new();
     copied.log_end = copied.log_end.max(base);
     while let Some((position, batch)) = source.next().map_err(ImportError::batches(from))? {
         let header = &batch.header;
@@ -134,7 +130,7 @@ fn copy_segment(
         }
         copied.log_end = header.next_offset();
         copied.leader_epoch = copied.leader_epoch.max(header.partition_leader_epoch);
-        note_transactions(copied, &batch, &mut scratch);
+        note_transactions(copied, header);
         target.write(batch.bytes)?;
         copied.bytes += batch.bytes.len() as u64;
         progress(batch.bytes.len() as u64);
@@ -145,8 +141,8 @@ fn copy_segment(
     target.set_modified_ms(modified.modified_ms)
 }
 
-fn note_transactions(copied: &mut Copied, batch: &BatchView<'_>, scratch: &mut Scratch) {
-    let (header, attributes) = (&batch.header, batch.header.attributes);
+fn note_transactions(copied: &mut Copied, header: &BatchHeader) {
+    let attributes = header.attributes;
     if !attributes.is_transactional() {
         return;
     }
@@ -156,10 +152,6 @@ fn note_transactions(copied: &mut Copied, batch: &BatchView<'_>, scratch: &mut S
         return;
     }
     copied.open.remove(&header.producer_id);
-    let kind = batch.control_type(scratch, DECOMPRESSED_BATCH_BYTES_MAX);
-    if kind == Some(ControlType::Abort) {
-        copied.aborted += 1;
-    }
 }
 
 fn copy_file(

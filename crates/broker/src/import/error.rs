@@ -141,18 +141,16 @@ pub enum ImportError {
          Kafka; import without them (--without-group-positions)"
     )]
     GroupPositions,
-    /// Positions of groups were committed in transactions that do not count.
+    /// Positions of groups were committed in transactions that nobody can end.
     #[error(
-        "{partition} holds positions of groups from transactions that were aborted ({aborted}) or \
-         have not ended ({open}), which cannot be taken over until there are transactions; import \
-         without positions (--without-group-positions) and set them by hand"
+        "{partition} holds positions of groups from transactions that have not ended ({open}), and \
+         their producers are not taken over; let them end in Kafka first, or import without \
+         positions (--without-group-positions) and set them by hand"
     )]
     GroupTransactions {
         /// The partition of `__consumer_offsets`.
         partition: TopicPartition,
-        /// How many were aborted.
-        aborted: u64,
-        /// How many have not ended.
+        /// How many.
         open: usize,
     },
     /// The target cannot take the topics.

@@ -26,7 +26,10 @@ use crate::startup::METADATA_FORMAT;
 
 /// Topics of Kafka's own of which Highwater has no use yet.
 const INTERNAL: [(&str, &str); 2] = [
-    ("__transaction_state", "there are no transactions yet"),
+    (
+        "__transaction_state",
+        "producers with a transactional id begin anew",
+    ),
     ("__share_group_state", "there are no share groups yet"),
 ];
 /// The topic that Kafka has if it uses tiered storage.

@@ -126,16 +126,14 @@ fn stage(
     Ok(staged)
 }
 
-/// A position of a transaction that was aborted lets a group skip records if it counts, and one
-/// that has not ended would wait for an end that nothing here can write.
+/// A position of a transaction that has not ended would wait for an end that nobody writes.
 fn check_positions(tp: &TopicPartition, copied: &Copied) -> Result<(), ImportError> {
-    let (aborted, open) = (copied.aborted, copied.open.len());
-    if tp.topic.as_str() != OFFSETS_TOPIC || (aborted == 0 && open == 0) {
+    let open = copied.open.len();
+    if tp.topic.as_str() != OFFSETS_TOPIC || open == 0 {
         return Ok(());
     }
     Err(ImportError::GroupTransactions {
         partition: tp.clone(),
-        aborted,
         open,
     })
 }

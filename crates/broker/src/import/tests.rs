@@ -403,9 +403,9 @@ fn transactions_that_readers_will_notice_are_warned_of() {
 }
 
 #[test]
-fn positions_of_transactions_that_do_not_count_are_refused_or_left_behind() {
+fn positions_of_transactions_that_nobody_can_end_are_refused_or_left_behind() {
     let cases = [
-        (Some(ControlType::Abort), Some("aborted (1)")),
+        (Some(ControlType::Abort), None),
         (None, Some("have not ended (1)")),
         (Some(ControlType::Commit), None),
     ];

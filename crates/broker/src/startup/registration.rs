@@ -25,15 +25,21 @@ pub(super) fn register(
     registration: &BrokerRegistration,
     previous: PreviousStop,
 ) -> Result<i64, StartError> {
-    if metadata.image().cluster().is_none() {
-        let record = MetadataRecord::Cluster(ClusterRecord {
+    let image = metadata.image();
+    let mut first_records = Vec::new();
+    if image.cluster().is_none() {
+        first_records.push(MetadataRecord::Cluster(ClusterRecord {
             cluster_id: cluster_id.into(),
             format_version: METADATA_FORMAT,
-        });
+        }));
+    }
+    // One that was imported has had no broker either.
+    if image.brokers().next().is_none() {
+        first_records.extend(crate::features::of_a_new_cluster());
+    }
+    if !first_records.is_empty() {
         let decide = |_: &MetadataImage| Decision {
-            records: std::iter::once(record)
-                .chain(crate::features::of_a_new_cluster())
-                .collect(),
+            records: first_records,
             response: (),
         };
         metadata.submit(clock.now(), decide, |_, _| {})?;

@@ -302,9 +302,11 @@ mod tests {
             }],
             left_out: vec![Rest {
                 what: "topic __transaction_state".to_owned(),
-                why: "there are no transactions yet".to_owned(),
+                why: "producers with a transactional id begin anew".to_owned(),
             }],
-            warnings: vec!["orders-1: aborted transactions: 1".to_owned()],
+            warnings: vec![
+                "orders-1: a transaction that begins at offset 4 has not ended".to_owned(),
+            ],
         }
     }
 
@@ -320,10 +322,10 @@ mod tests {
                 orders  a8AtzS-xSxK85C3tKflPVQ           2       40  2.0 KiB        1
 
                 Not taken over:
-                  topic __transaction_state (there are no transactions yet)
+                  topic __transaction_state (producers with a transactional id begin anew)
 
                 To be noted:
-                  orders-1: aborted transactions: 1
+                  orders-1: a transaction that begins at offset 4 has not ended
 
                 Before the start, take over what Kafka's server.properties says, retention first: it is not in the data.
                 Start with: highwater broker --config server.properties --set log.dirs=/data --set node.id=1
@@ -374,11 +376,11 @@ mod tests {
                   "left_out": [
                     {
                       "what": "topic __transaction_state",
-                      "why": "there are no transactions yet"
+                      "why": "producers with a transactional id begin anew"
                     }
                   ],
                   "warnings": [
-                    "orders-1: aborted transactions: 1"
+                    "orders-1: a transaction that begins at offset 4 has not ended"
                   ]
                 }"#]],
         );
