@@ -78,9 +78,12 @@ pub(super) fn open_partitions(
     }
     let threads = broker.config().log.num_recovery_threads_per_data_dir * broker.log_dirs.len();
     let queue = Mutex::new(jobs);
+    // What a coordinator finds to be done in its log goes on there.
+    let runtime = tokio::runtime::Handle::current();
     std::thread::scope(|scope| {
         for _ in 0..threads.max(2) {
             scope.spawn(|| {
+                let _entered = runtime.enter();
                 loop {
                     let Some(job) = queue.lock().pop() else {
                         return;

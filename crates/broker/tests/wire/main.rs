@@ -10,4 +10,5 @@ mod limits;
 mod names;
 mod order;
 mod raw;
+mod transactions;
 mod versions;

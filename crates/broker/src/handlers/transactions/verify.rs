@@ -18,7 +18,7 @@ use crate::data::Partition;
 
 /// How long, and in what steps, it is waited for the end of the transaction before.
 const CONCURRENT_WAIT: Duration = Duration::from_millis(500);
-const CONCURRENT_STEP: Duration = Duration::from_millis(10);
+const CONCURRENT_STEP: Duration = Duration::from_millis(2);
 
 /// Who has to have told the coordinator of the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
