@@ -9,12 +9,14 @@
 //! thrown away, and the next round begins where this one did; what it has put in place already
 //! stays and is soon gone through again.
 //!
-//! Records of transactions are kept as they are, and so are their markers: whether they count
-//! is known only with the index of aborted transactions.
+//! A round ends in front of the first transaction that is undecided. Records of transactions that
+//! were aborted go; the others are compacted like any. A marker goes once no batch of its
+//! transaction is left, and `delete.retention.ms` later.
 
 mod clean;
 mod offset_map;
 mod swap;
+mod trail;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use crate::log::PartitionLog;
 use crate::segment::Segment;
 
 use offset_map::OffsetMap;
+use trail::Trail;
 
 /// How much a compaction may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +130,8 @@ impl PartitionLog {
             stated.map_err(|error| self.judge(error))?;
         }
         let mut map = OffsetMap::new(limits.map_bytes_max);
-        let filled = self.fill_map(&scope, &mut map, throttle)?;
+        let mut trail = self.trail(&scope)?;
+        let filled = self.fill_map(&scope, &trail, &mut map, throttle)?;
         let Some(end) = filled.filter(|end| *end > scope.first_dirty) else {
             return Ok(None);
         };
@@ -145,13 +149,21 @@ impl PartitionLog {
         let covered = scope.segments.partition_point(|segment| segment.base < end);
         for group in group_by_size(&scope.segments[..covered], &config, scope.uncleanable) {
             done.bytes_before += group.iter().map(|segment| segment.size()).sum::<u64>();
-            let Some(bytes) = self.compact_group(&group, &round, now, throttle)? else {
+            let Some(bytes) = self.compact_group(&group, &round, &mut trail, now, throttle)? else {
                 return Ok(None);
             };
             done.bytes_after += bytes;
         }
         self.dir.set_cleaner_offset(&self.ends.tp, end)?;
         Ok(Some(done))
+    }
+
+    /// The transactions in the segments of a round.
+    fn trail(&self, scope: &Scope) -> Result<Trail, StorageError> {
+        let first = scope.segments.first().map_or(scope.first_dirty, |s| s.base);
+        Ok(Trail::new(
+            self.aborted_transactions(first, scope.uncleanable)?,
+        ))
     }
 
     /// What could be compacted.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use highwater_types::{Offset, ProducerEpoch, ProducerId};
 
 use crate::aborted::{AbortedTransaction, Saved};
-use crate::error::{ReadError, StorageError};
+use crate::error::StorageError;
 use crate::log::PartitionLog;
 use crate::producer_state::Verification;
 use crate::recovery::load_producers;
@@ -50,7 +50,7 @@ impl PartitionLog {
         &self,
         from: Offset,
         until: Offset,
-    ) -> Result<Vec<AbortedTransaction>, ReadError> {
+    ) -> Result<Vec<AbortedTransaction>, StorageError> {
         if !self.ends.has_aborted.load(Ordering::Acquire) {
             return Ok(Vec::new());
         }

@@ -1,6 +1,6 @@
 //! Reading keys, and writing segments without what the map makes obsolete.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -14,6 +14,8 @@ use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use highwater_types::{Now, Offset, ProducerEpoch, ProducerId};
 
 use super::offset_map::{OffsetMap, Put};
+use super::swap::Fresh;
+use super::trail::{Left, Trail};
 use super::{Round, Scope, Throttle};
 use crate::active_index::ActiveIndex;
 use crate::error::StorageError;
@@ -39,10 +41,15 @@ struct Output {
     written: u64,
     synced: u64,
     index: ActiveIndex,
+    /// The markers of transactions that stay.
+    markers: HashSet<Offset>,
 }
 
 impl Output {
     fn push(&mut self, header: &BatchHeader, bytes: &[u8]) -> io::Result<()> {
+        if header.attributes.is_control() {
+            self.markers.insert(header.base_offset);
+        }
         self.index
             .note(header, self.written + self.waiting.len() as u64);
         self.waiting.extend_from_slice(bytes);
@@ -71,6 +78,7 @@ impl PartitionLog {
     pub(super) fn fill_map(
         &self,
         scope: &Scope,
+        trail: &Trail,
         map: &mut OffsetMap,
         throttle: &mut Throttle<'_>,
     ) -> Result<Option<Offset>, StorageError> {
@@ -89,7 +97,8 @@ impl PartitionLog {
                 if self.is_told_to_stop(bytes.len(), throttle) {
                     return Ok(None);
                 }
-                if header.last_offset() < scope.first_dirty || is_kept_whole(&header) {
+                let counts = !header.attributes.is_control() && !trail.is_aborted(&header);
+                if header.last_offset() < scope.first_dirty || !counts {
                     continue;
                 }
                 while put_keys(&header, &bytes, scope.first_dirty, map, &mut scratch)
@@ -114,6 +123,7 @@ impl PartitionLog {
         &self,
         group: &[Arc<Segment>],
         round: &Round<'_>,
+        trail: &mut Trail,
         now: Now,
         throttle: &mut Throttle<'_>,
     ) -> Result<Option<u64>, StorageError> {
@@ -131,9 +141,15 @@ impl PartitionLog {
             written: 0,
             synced: 0,
             index: ActiveIndex::new(first.base, round.config.index_interval_bytes),
+            markers: HashSet::new(),
         };
-        let last_batches = self.writer.lock().producers.last_data_offsets();
-        let filtered = self.filter_group(group, round, &last_batches, &mut output, throttle);
+        let mut filter = Filter {
+            round,
+            trail,
+            last_batches: self.writer.lock().producers.last_data_offsets(),
+            scratch: Scratch::new(),
+        };
+        let filtered = self.filter_group(group, &mut filter, &mut output, throttle);
         let finished = filtered.and_then(|went_on| {
             if went_on.is_continue() {
                 output.write().map_err(io)?;
@@ -152,20 +168,23 @@ impl PartitionLog {
             return finished.map(|_| None);
         }
         output.index.note_time();
-        let (size, index) = (output.written, output.index);
+        let fresh = Fresh {
+            size: output.written,
+            index: output.index,
+            markers: output.markers,
+        };
         drop(output.file);
-        Ok(self.swap_in(group, size, &index, now)?.then_some(size))
+        let is_in_place = self.swap_in(group, &fresh, now)?;
+        Ok(is_in_place.then_some(fresh.size))
     }
 
     fn filter_group(
         &self,
         group: &[Arc<Segment>],
-        round: &Round<'_>,
-        last_batches: &LastBatches,
+        filter: &mut Filter<'_>,
         output: &mut Output,
         throttle: &mut Throttle<'_>,
     ) -> Result<ControlFlow<()>, StorageError> {
-        let mut scratch = Scratch::new();
         for segment in group {
             self.check_usable()?;
             let mut batches = Batches::of(self, segment)?;
@@ -173,7 +192,7 @@ impl PartitionLog {
                 if self.is_told_to_stop(bytes.len(), throttle) {
                     return Ok(ControlFlow::Break(()));
                 }
-                let filtered = filter(&header, &bytes, round, last_batches, &mut scratch);
+                let filtered = filter.batch(&header, &bytes);
                 let kept = match filtered.map_err(|_| batches.damaged())? {
                     Filtered::Dropped(_) => continue,
                     Filtered::Unchanged(_) => bytes,
@@ -193,11 +212,6 @@ impl PartitionLog {
     fn is_told_to_stop(&self, bytes: usize, throttle: &mut Throttle<'_>) -> bool {
         self.ends.is_deleted() || throttle(bytes as u64).is_break()
     }
-}
-
-/// Control batches and those of transactions, whose fate this round cannot know.
-fn is_kept_whole(header: &BatchHeader) -> bool {
-    header.attributes.is_control() || header.attributes.is_transactional()
 }
 
 fn put_keys(
@@ -221,37 +235,83 @@ fn put_keys(
     Ok(Put::Done)
 }
 
-fn filter(
-    header: &BatchHeader,
-    bytes: &[u8],
-    round: &Round<'_>,
-    last_batches: &LastBatches,
-    scratch: &mut Scratch,
-) -> Result<Filtered, FilterError> {
-    if header.base_offset >= round.end || is_kept_whole(header) {
-        return Ok(Filtered::Unchanged(Default::default()));
+/// What becomes of the batches of a group.
+struct Filter<'a> {
+    round: &'a Round<'a>,
+    trail: &'a mut Trail,
+    last_batches: LastBatches,
+    scratch: Scratch,
+}
+
+impl Filter<'_> {
+    fn batch(&mut self, header: &BatchHeader, bytes: &[u8]) -> Result<Filtered, FilterError> {
+        self.trail.pass(header);
+        if header.attributes.is_control() {
+            return self.control(header, bytes);
+        }
+        if header.base_offset >= self.round.end {
+            return Ok(Filtered::Unchanged(Default::default()));
+        }
+        let (round, is_aborted) = (self.round, self.trail.is_aborted(header));
+        let rules = self.rules(header);
+        filter_batch(bytes, &rules, &mut self.scratch, |header, record| {
+            match is_aborted && record.offset(header) < round.end {
+                true => Keep::No,
+                false => keep(header, record, round),
+            }
+        })
     }
-    // The last batch of a producer carries its sequence number, the last batch of the round the
-    // end of its offsets; either stays, be it as a header alone.
-    let is_last_of_producer = last_batches
-        .get(&header.producer_id)
-        .is_some_and(|(last, _)| *last == Some(header.last_offset()));
-    let must_stay = is_last_of_producer || header.next_offset() == round.end;
-    let rules = FilterRules {
-        empty_batch: if must_stay {
-            EmptyBatch::Retain
-        } else {
-            EmptyBatch::Drop
-        },
-        delete_horizon_ms: round
-            .wall_ms
-            .saturating_add(round.config.delete_retention_ms),
-        empty_transaction_marker: false,
-        decompressed_bytes_max: DECOMPRESSED_BATCH_BYTES_MAX,
-    };
-    filter_batch(bytes, &rules, scratch, |header, record| {
-        keep(header, record, round)
-    })
+
+    /// A marker stays as long as its transaction has batches, and for a while after that, so that
+    /// whoever has begun to read the transaction finds its end.
+    fn control(&mut self, header: &BatchHeader, bytes: &[u8]) -> Result<Filtered, FilterError> {
+        let is_marker = header.attributes.is_transactional();
+        if !is_marker
+            || self.trail.end(header) == Left::Some
+            || header.base_offset >= self.round.end
+        {
+            return Ok(Filtered::Unchanged(Default::default()));
+        }
+        let is_due = header.attributes.has_delete_horizon()
+            && self.round.wall_ms >= header.base_timestamp_ms;
+        let rules = FilterRules {
+            empty_transaction_marker: true,
+            ..self.rules(header)
+        };
+        let goes = is_due && rules.empty_batch == EmptyBatch::Drop;
+        filter_batch(bytes, &rules, &mut self.scratch, |_, _| match goes {
+            true => Keep::No,
+            false => Keep::Yes,
+        })
+    }
+
+    fn rules(&self, header: &BatchHeader) -> FilterRules {
+        FilterRules {
+            empty_batch: if self.must_stay(header) {
+                EmptyBatch::Retain
+            } else {
+                EmptyBatch::Drop
+            },
+            delete_horizon_ms: self
+                .round
+                .wall_ms
+                .saturating_add(self.round.config.delete_retention_ms),
+            empty_transaction_marker: false,
+            decompressed_bytes_max: DECOMPRESSED_BATCH_BYTES_MAX,
+        }
+    }
+
+    /// The last batch of a producer carries its sequence number, or its epoch if that is a
+    /// marker; the last batch of the round the end of its offsets. Either stays, be it as a header
+    /// alone.
+    fn must_stay(&self, header: &BatchHeader) -> bool {
+        let last = self.last_batches.get(&header.producer_id);
+        let is_last_of_producer = last.is_some_and(|(last, epoch)| match last {
+            Some(last) => *last == header.last_offset(),
+            None => header.attributes.is_control() && *epoch == header.producer_epoch,
+        });
+        is_last_of_producer || header.next_offset() == self.round.end
+    }
 }
 
 fn keep(header: &BatchHeader, record: &RecordView<'_>, round: &Round<'_>) -> Keep {

@@ -4,6 +4,7 @@
 //! disk: a start that finds it carries the replacement out. The old files go only after the
 //! `.swap` name is durable, so at every moment the disk holds the old records or the new ones.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,14 +20,21 @@ use crate::paths;
 use crate::read::write_index_files;
 use crate::segment::Segment;
 
+/// A segment that was written in the place of others.
+pub(super) struct Fresh {
+    pub(super) size: u64,
+    pub(super) index: ActiveIndex,
+    /// The markers in it.
+    pub(super) markers: HashSet<Offset>,
+}
+
 impl PartitionLog {
     /// Replaces a group of segments by the one that was written from them. Returns `false`, and
     /// changes nothing, if the group is no longer in the log as it was.
     pub(super) fn swap_in(
         &self,
         group: &[Arc<Segment>],
-        size: u64,
-        index: &ActiveIndex,
+        made: &Fresh,
         now: Now,
     ) -> Result<bool, StorageError> {
         let mut writer = self.writer.lock();
@@ -55,14 +63,16 @@ impl PartitionLog {
         for segment in group {
             segment.pin(self.place(&dir), OpenMode::ReadWrite)?;
         }
-        self.join_aborted(group)
-            .and_then(|()| self.swap_files(&mut writer, group, index, now))
+        let has_aborted = self
+            .join_aborted(group, &made.markers)
             .map_err(|error| self.judge(error))?;
-        let fresh = Arc::new(Segment::new(first.base, size, 0));
-        if group.iter().any(|segment| segment.may_have_aborted()) {
+        self.swap_files(&mut writer, group, &made.index, now)
+            .map_err(|error| self.judge(error))?;
+        let fresh = Arc::new(Segment::new(first.base, made.size, 0));
+        if has_aborted {
             fresh.read_aborted_from_file();
         }
-        fresh.state.lock().max_timestamp = Some(index.max_timestamp);
+        fresh.state.lock().max_timestamp = Some(made.index.max_timestamp);
         let mut view = self.view.lock();
         let Some(at) = view
             .segments
@@ -74,19 +84,24 @@ impl PartitionLog {
         view.segments.splice(at..at + group.len(), [fresh]);
         drop(view);
         let before: u64 = group.iter().map(|segment| segment.size()).sum();
-        self.size_bytes.fetch_add(size, Ordering::AcqRel);
+        self.size_bytes.fetch_add(made.size, Ordering::AcqRel);
         self.size_bytes.fetch_sub(before, Ordering::AcqRel);
         Ok(true)
     }
 
-    /// Lets the first segment of a group say which transactions were aborted in all of it. That
-    /// does no harm if the group stays what it is.
-    fn join_aborted(&self, group: &[Arc<Segment>]) -> Result<(), StorageError> {
-        let Some((first, others)) = group.split_first() else {
-            return Ok(());
+    /// Lets the first segment of a group say which transactions were aborted in all of it and
+    /// have their marker still; returns whether there are any. That does no harm if the group stays
+    /// what it is: of one whose marker goes there are no records left.
+    fn join_aborted(
+        &self,
+        group: &[Arc<Segment>],
+        markers: &HashSet<Offset>,
+    ) -> Result<bool, StorageError> {
+        let Some(first) = group.first() else {
+            return Ok(false);
         };
-        if !others.iter().any(|segment| segment.may_have_aborted()) {
-            return Ok(());
+        if !group.iter().any(|segment| segment.may_have_aborted()) {
+            return Ok(false);
         }
         let mut all = Vec::new();
         for segment in group {
@@ -94,9 +109,11 @@ impl PartitionLog {
         }
         all.sort_unstable_by_key(|entry| entry.last_offset);
         all.dedup();
+        all.retain(|entry| markers.contains(&entry.last_offset));
         let path = paths::segment_file(&self.path(), first.base, paths::TXN_INDEX);
         // DURABILITY: it is there before the segments are one.
-        replace_file(&*self.dir.disk, &path, &to_bytes(&all), Durable::Yes)
+        replace_file(&*self.dir.disk, &path, &to_bytes(&all), Durable::Yes)?;
+        Ok(!all.is_empty())
     }
 
     fn swap_files(

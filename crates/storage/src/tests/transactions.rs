@@ -372,3 +372,201 @@ proptest! {
         }
     }
 }
+
+/// A keyed record, in a transaction or not.
+fn put(log: &PartitionLog, key: u8, id: Option<i64>) -> Option<Offset> {
+    let known = log.producers();
+    let last = |id| {
+        known
+            .iter()
+            .find(|known| known.producer_id == ProducerId(id))
+    };
+    let spec = match id {
+        None => BatchSpec::default(),
+        Some(id) => BatchSpec {
+            producer: producer(id, 0, last(id).map_or(0, |known| known.last_sequence + 1)),
+            transactional: true,
+            ..BatchSpec::default()
+        },
+    };
+    let mut builder = RecordBatchBuilder::new(spec);
+    builder
+        .append(1000, Some(&[key]), Some(b"value"), &[])
+        .unwrap();
+    let origin = id.map_or(AppendOrigin::Client, |id| {
+        AppendOrigin::Verified(log.begin_verification(ProducerId(id)))
+    });
+    append_as(log, &builder.finish().unwrap(), origin)
+}
+
+/// The offset of the last record of each key that a reader of committed records sees.
+fn committed(log: &PartitionLog) -> BTreeMap<u8, i64> {
+    let mut last = BTreeMap::new();
+    let mut from = log.log_start();
+    let mut scratch = Scratch::new();
+    let upper = log.first_unstable_offset().unwrap_or(log.log_end());
+    while let Some(range) = log.read(from, upper, 1 << 20, true).unwrap() {
+        let mut bytes = vec![0; range.len];
+        range.file.read_full_at(&mut bytes, range.position).unwrap();
+        let aborted = log.aborted_transactions(from, range.until).unwrap();
+        for batch in batches(&bytes).flatten() {
+            let header = batch.header;
+            from = header.next_offset();
+            let is_skipped = header.attributes.is_control()
+                || (header.attributes.is_transactional()
+                    && aborted.iter().any(|entry| {
+                        entry.producer_id == header.producer_id
+                            && entry.first_offset <= header.base_offset
+                            && header.base_offset < entry.last_offset
+                    }));
+            if is_skipped {
+                continue;
+            }
+            for record in batch.records(&mut scratch, 1 << 20).unwrap() {
+                let record = record.unwrap();
+                last.insert(record.key.unwrap()[0], record.offset(&header).0);
+            }
+        }
+    }
+    last
+}
+
+/// What was written and how it ended.
+#[derive(Default)]
+struct Written {
+    committed: BTreeMap<u8, i64>,
+    open: BTreeMap<i64, Vec<(u8, i64)>>,
+}
+
+impl Written {
+    fn end(&mut self, id: i64, outcome: ControlType) {
+        let records = self.open.remove(&id).unwrap_or_default();
+        if outcome == ControlType::Commit {
+            for (key, offset) in records {
+                let last = self.committed.entry(key).or_insert(offset);
+                *last = (*last).max(offset);
+            }
+        }
+    }
+}
+
+fn compacted() -> LogConfig {
+    LogConfig {
+        compact: true,
+        delete: false,
+        min_cleanable_dirty_ratio: 0.0,
+        delete_retention_ms: 100,
+        file_delete_delay_ms: 0,
+        ..config()
+    }
+}
+
+fn compact(log: &PartitionLog, now_ms: i64) {
+    log.roll(at(now_ms)).unwrap();
+    log.flush().unwrap();
+    log.decide_transactions(log.log_end());
+    let limits = crate::CompactionLimits::default();
+    let mut go_on = |_| std::ops::ControlFlow::Continue(());
+    log.compact(at(now_ms), log.log_end(), limits, &mut go_on)
+        .unwrap();
+}
+
+#[test]
+fn nothing_is_left_of_transactions_but_their_last_records() {
+    let disk = FaultyDisk::new();
+    let log = create(&open_dir(&disk), compacted());
+    for round in 0..40_i64 {
+        let id = round % 3;
+        put(&log, 1, Some(id)).unwrap();
+        put(&log, 2, Some(id)).unwrap();
+        let outcome = [ControlType::Commit, ControlType::Abort][(round % 2) as usize];
+        end(&log, id, outcome).unwrap();
+    }
+    log.decide_transactions(log.log_end());
+    let before = committed(&log);
+    assert_eq!(before.len(), 2);
+    for round in 0..6 {
+        // There is nothing to do where nothing is new.
+        put(&log, 3, None).unwrap();
+        compact(&log, 10_000 + round * 1000);
+        let mut now = committed(&log);
+        now.remove(&3);
+        assert_eq!(now, before);
+    }
+    // Three records, and what carries the sequences and the ends of three producers.
+    assert!(
+        log.size_bytes() < 1200,
+        "{} bytes are left",
+        log.size_bytes()
+    );
+    drop(log);
+    let (log, _) = reopen(&disk, compacted());
+    log.decide_transactions(log.log_end());
+    assert_eq!(log.first_unstable_offset(), None);
+    assert_eq!(committed(&log).len(), 3);
+}
+
+#[derive(Clone, Debug)]
+enum KeyedAction {
+    Put(u8, Option<i64>),
+    End(i64, bool),
+    Compact,
+    Reopen,
+}
+
+fn keyed_action() -> impl Strategy<Value = KeyedAction> {
+    prop_oneof![
+        6 => (0..4_u8, proptest::option::of(0..3_i64))
+            .prop_map(|(key, id)| KeyedAction::Put(key, id)),
+        4 => (0..3_i64, any::<bool>()).prop_map(|(id, commits)| KeyedAction::End(id, commits)),
+        1 => Just(KeyedAction::Compact),
+        1 => Just(KeyedAction::Reopen),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn compaction_changes_nothing_for_readers_of_committed_records(
+        actions in proptest::collection::vec(keyed_action(), 1..80)
+    ) {
+        let mut disk = FaultyDisk::new();
+        let mut log = create(&open_dir(&disk), compacted());
+        let (mut written, mut now_ms) = (Written::default(), 10_000);
+        for action in actions {
+            now_ms += 60;
+            match action {
+                KeyedAction::Put(key, id) => {
+                    let offset = put(&log, key, id).unwrap().0;
+                    match id {
+                        Some(id) => written.open.entry(id).or_default().push((key, offset)),
+                        None => drop(written.committed.insert(key, offset)),
+                    }
+                }
+                KeyedAction::End(id, commits) => {
+                    let outcome = if commits { ControlType::Commit } else { ControlType::Abort };
+                    end(&log, id, outcome).unwrap();
+                    written.end(id, outcome);
+                }
+                KeyedAction::Compact => compact(&log, now_ms),
+                KeyedAction::Reopen => {
+                    log.flush().unwrap();
+                    drop(log);
+                    disk = disk.crash(highwater_disk::CrashImage::Synced);
+                    log = reopen(&disk, compacted()).0;
+                }
+            }
+        }
+        for id in 0..3 {
+            end(&log, id, ControlType::Abort).unwrap();
+            written.end(id, ControlType::Abort);
+        }
+        for _ in 0..3 {
+            now_ms += 200;
+            compact(&log, now_ms);
+            prop_assert_eq!(log.first_unstable_offset(), None);
+            prop_assert_eq!(&committed(&log), &written.committed);
+        }
+    }
+}
