@@ -11,6 +11,7 @@ mod leaders;
 mod log_offsets;
 mod producers;
 mod topics;
+mod transactions;
 
 pub use cluster::{
     ClusterDescription, DescribedBroker, LogDirDescription, LogDirReplica, QuorumDescription,
@@ -27,6 +28,7 @@ pub use groups::{GroupDescription, GroupListing, GroupMember};
 pub use log_offsets::{FoundOffset, IsolationLevel, OffsetSpec};
 pub use producers::{ActiveProducer, TransactionListing};
 pub use topics::{CreatedTopic, NewTopic};
+pub use transactions::{AbortMarker, TransactionDescription};
 
 use std::time::Duration;
 

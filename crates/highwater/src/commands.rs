@@ -9,6 +9,7 @@ mod log_dump;
 mod log_import;
 mod produce;
 mod topic;
+mod txn;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -41,6 +42,14 @@ pub(crate) enum Command {
     Group {
         #[command(subcommand)]
         command: group::GroupCommand,
+        #[command(flatten)]
+        connect: ConnectArgs,
+    },
+    /// List and describe transactions, and abort one that hangs.
+    #[command(arg_required_else_help = true)]
+    Txn {
+        #[command(subcommand)]
+        command: txn::TxnCommand,
         #[command(flatten)]
         connect: ConnectArgs,
     },
@@ -99,6 +108,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         },
         Command::Topic { command, connect } => finish(topic::run(command, connect)),
         Command::Group { command, connect } => finish(group::run(command, connect)),
+        Command::Txn { command, connect } => finish(txn::run(command, connect)),
         Command::Produce { args, connect } => finish(produce::run(args, connect)),
         Command::Consume { args, connect } => finish(consume::run(args, connect)),
         Command::Cluster {

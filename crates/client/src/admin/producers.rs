@@ -25,6 +25,8 @@ pub struct ActiveProducer {
     pub last_sequence: i32,
     /// When it last wrote, in milliseconds since 1970.
     pub last_timestamp_ms: i64,
+    /// The epoch of the coordinator that ended its last transaction, −1 for none.
+    pub coordinator_epoch: i32,
     /// Where its open transaction begins in this log, if one is open.
     pub transaction_start: Option<Offset>,
 }
@@ -84,6 +86,7 @@ impl Admin {
                     producer_epoch: producer.producer_epoch,
                     last_sequence: producer.last_sequence,
                     last_timestamp_ms: producer.last_timestamp,
+                    coordinator_epoch: producer.coordinator_epoch,
                     transaction_start: (producer.current_txn_start_offset >= 0)
                         .then_some(Offset(producer.current_txn_start_offset)),
                 });
