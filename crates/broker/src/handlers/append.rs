@@ -180,7 +180,6 @@ fn unverified(error: ErrorCode, version: i16) -> AppendFailure {
         ErrorCode::TRANSACTION_ABORTABLE if version < ABORTABLE_FROM => {
             ErrorCode::INVALID_TXN_STATE
         }
-        ErrorCode::PRODUCER_FENCED => ErrorCode::INVALID_PRODUCER_EPOCH,
         error => error,
     };
     AppendFailure {

@@ -29,6 +29,8 @@ use crate::service::Call;
 
 /// From here on the broker tells the coordinator of the group's partition (KIP-890).
 const ADDED_HERE_FROM: i16 = 5;
+/// From here on a client knows TRANSACTION_ABORTABLE.
+const ABORTABLE_FROM: i16 = 4;
 
 /// Handles the request.
 pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
@@ -49,15 +51,12 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<Reply, DecodeError> {
         None
     };
     let topics = plan(call, &request, refused);
-    let teller = match call.version() {
-        ADDED_HERE_FROM.. => Teller::Broker,
-        _ => Teller::Client,
-    };
+    let version = call.version();
     let (broker, responder) = (Arc::clone(call.broker), call.responder);
     let reservation = call.reservation.take();
     let topic = topic(call.broker);
     Ok(start_on(topic, async move {
-        let topics = carry_out(&broker, &request, topics, teller).await;
+        let topics = carry_out(&broker, &request, topics, version).await;
         let response = responder.response(&response(&request, &topics));
         drop(reservation);
         response
@@ -98,12 +97,12 @@ async fn carry_out(
     broker: &Arc<Broker>,
     request: &TxnOffsetCommitRequest,
     mut settled: Settled,
-    teller: Teller,
+    version: i16,
 ) -> Settled {
     if settled.iter().flatten().all(Option::is_some) {
         return settled;
     }
-    let codes = commit(broker, request, &settled, teller).await;
+    let codes = commit(broker, request, &settled, version).await;
     let mut given = codes.as_ref().map(|codes| codes.iter());
     for slot in settled.iter_mut().flatten().filter(|slot| slot.is_none()) {
         *slot = Some(match &mut given {
@@ -122,7 +121,7 @@ async fn commit(
     broker: &Arc<Broker>,
     request: &TxnOffsetCommitRequest,
     settled: &Settled,
-    teller: Teller,
+    version: i16,
 ) -> Result<Vec<ErrorCode>, ErrorCode> {
     let name = offsets_partition(broker, request.group_id.as_str()).await?;
     let found = broker.hosted_topic(Named::Name(name.topic.as_str()));
@@ -137,12 +136,15 @@ async fn commit(
         let unverified = Unverified {
             transactional_id: request.transactional_id.to_string(),
             producer,
-            teller,
+            teller: match version {
+                ADDED_HERE_FROM.. => Teller::Broker,
+                _ => Teller::Client,
+            },
             partitions: vec![(name.clone(), verification)],
         };
         let verified = verify(broker, unverified).await;
         if let Some(Err(error)) = verified.get(&name) {
-            return Err(coordinator_error(*error));
+            return Err(told(*error, version));
         }
     }
     let asked = Request::CommitOffsets(CommitOffsetsRequest {
@@ -204,10 +206,13 @@ fn commit_topics(
     topics.collect()
 }
 
-/// What a client of TxnOffsetCommit is told of errors that it does not know.
-fn coordinator_error(error: ErrorCode) -> ErrorCode {
+/// Clients are told what they know how to go on from.
+fn told(error: ErrorCode, version: i16) -> ErrorCode {
     match error {
         ErrorCode::CONCURRENT_TRANSACTIONS => ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+        ErrorCode::TRANSACTION_ABORTABLE if version < ABORTABLE_FROM => {
+            ErrorCode::INVALID_TXN_STATE
+        }
         error => error,
     }
 }

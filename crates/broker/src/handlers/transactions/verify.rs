@@ -102,7 +102,8 @@ async fn ask_once(
         },
         client_version: TransactionVersion::TV_2,
     };
-    match add(broker, adding, Fencing::Known).await {
+    // Producers expect INVALID_PRODUCER_EPOCH of whoever is not their coordinator.
+    match add(broker, adding, Fencing::Unknown).await {
         Ok(codes) => codes.into_iter().collect(),
         Err(code) => names.into_iter().map(|name| (name, code)).collect(),
     }

@@ -113,9 +113,12 @@ mod tests {
             aborted: true,
             error: None,
         };
-        check(&report, &expect![[r#"
+        check(
+            &report,
+            &expect![[r#"
             t-0: aborted, the transaction of producer 4000 epoch 3 from offset 7
-        "#]], &expect![[r#"
+        "#]],
+            &expect![[r#"
             {
               "partition": "t-0",
               "start_offset": 7,
@@ -123,6 +126,7 @@ mod tests {
               "producer_epoch": 3,
               "aborted": true,
               "error": null
-            }"#]]);
+            }"#]],
+        );
     }
 }

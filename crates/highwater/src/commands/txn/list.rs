@@ -72,10 +72,13 @@ mod tests {
             state: "Ongoing".to_owned(),
             producer_id: 4000,
         }];
-        check(&ListReport { transactions }, &expect![[r#"
+        check(
+            &ListReport { transactions },
+            &expect![[r#"
             TRANSACTIONAL ID  STATE    PRODUCER ID
             billing-0         Ongoing         4000
-        "#]], &expect![[r#"
+        "#]],
+            &expect![[r#"
             {
               "transactions": [
                 {
@@ -84,6 +87,7 @@ mod tests {
                   "producer_id": 4000
                 }
               ]
-            }"#]]);
+            }"#]],
+        );
     }
 }
