@@ -142,6 +142,13 @@ pub enum AppendError {
         /// The producer.
         producer_id: ProducerId,
     },
+    /// Nobody has made sure that the transaction is open and has this partition, or a marker has
+    /// come since.
+    #[error("the transaction of producer {producer_id} is not known to be open on the partition")]
+    UnverifiedTransaction {
+        /// The producer.
+        producer_id: ProducerId,
+    },
     /// A marker came from a transaction coordinator that has been replaced.
     #[error("the marker has coordinator epoch {got}, {current} has been seen")]
     CoordinatorFenced {

@@ -239,7 +239,7 @@ impl Verifications {
                 AppendOrigin::Verified(shown) | AppendOrigin::CoordinatorVerified(shown),
                 Some(known),
             ) if shown == *known => Ok(()),
-            _ => Err(AppendError::InvalidTransactionState { producer_id }),
+            _ => Err(AppendError::UnverifiedTransaction { producer_id }),
         }
     }
 }

@@ -129,16 +129,18 @@ impl GroupCoordinator {
         }
     }
 
-    /// Carries out a request that writes in a transaction, on the shard of its group.
+    /// Carries out a request that writes in a transaction, on the shard of its group; with
+    /// `verification` it may open the transaction there.
     pub(crate) async fn call_verified(
         &self,
         broker: &Arc<Broker>,
         group_id: &str,
         request: Request,
-        verification: Verification,
+        verification: Option<Verification>,
     ) -> Result<Reply, ErrorCode> {
         let shard = self.shard_of(broker, group_id)?;
-        let origin = AppendOrigin::CoordinatorVerified(verification);
+        let origin =
+            verification.map_or(AppendOrigin::Coordinator, AppendOrigin::CoordinatorVerified);
         let answer = shard.begin_as(broker, request, origin)?;
         shard.rearm_if_earlier();
         answer.await

@@ -39,7 +39,8 @@ impl ShardError {
         match self {
             Self::Partition(PartitionError::Append(error)) => match error {
                 AppendError::InvalidProducerEpoch { .. } => Some(ErrorCode::INVALID_PRODUCER_EPOCH),
-                AppendError::InvalidTransactionState { .. } => Some(ErrorCode::INVALID_TXN_STATE),
+                AppendError::InvalidTransactionState { .. }
+                | AppendError::UnverifiedTransaction { .. } => Some(ErrorCode::INVALID_TXN_STATE),
                 _ => None,
             },
             _ => None,

@@ -46,7 +46,9 @@ fn append(error: &AppendError) -> ErrorCode {
         AppendError::Malformed(_) => ErrorCode::CORRUPT_MESSAGE,
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
-        AppendError::InvalidTransactionState { .. } => ErrorCode::INVALID_TXN_STATE,
+        AppendError::InvalidTransactionState { .. } | AppendError::UnverifiedTransaction { .. } => {
+            ErrorCode::INVALID_TXN_STATE
+        }
         AppendError::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
         AppendError::OffsetOutOfOrder { .. } => ErrorCode::UNKNOWN_SERVER_ERROR,
         AppendError::Storage(error) => storage(error),

@@ -180,10 +180,7 @@ impl Produced<'_> {
                 });
                 // A request has one producer; what another has sent is refused by its partition.
                 if asked.producer == producer {
-                    let verification = partition.log.begin_verification(producer.id);
-                    asked
-                        .partitions
-                        .push((partition.name.clone(), verification));
+                    asked.partitions.push(partition);
                 }
             }
         }

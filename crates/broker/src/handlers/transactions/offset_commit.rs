@@ -128,7 +128,7 @@ async fn commit(
     let partition = in_topic(broker, &found, name.partition.get());
     let partition = partition.map_err(|_| ErrorCode::NOT_COORDINATOR)?;
     let producer = producer(request.producer_id.0, request.producer_epoch);
-    let verification = partition.log.begin_verification(producer.id);
+    let mut verification = None;
     if !partition
         .log
         .has_open_transaction(producer.id, producer.epoch)
@@ -140,12 +140,11 @@ async fn commit(
                 ADDED_HERE_FROM.. => Teller::Broker,
                 _ => Teller::Client,
             },
-            partitions: vec![(name.clone(), verification)],
+            partitions: vec![Arc::clone(&partition)],
         };
-        let verified = verify(broker, unverified).await;
-        if let Some(Err(error)) = verified.get(&name) {
-            return Err(told(*error, version));
-        }
+        let mut verified = verify(broker, unverified).await;
+        let outcome = verified.remove(&name).transpose();
+        verification = outcome.map_err(|error| told(error, version))?;
     }
     let asked = Request::CommitOffsets(CommitOffsetsRequest {
         group_id: GroupId::from(request.group_id.as_str()),

@@ -29,12 +29,23 @@ pub(crate) enum Teller {
     Broker,
 }
 
-/// Partitions that a transaction is not open on yet, with what each has to be shown.
+/// Partitions that a transaction is not open on yet.
 pub(crate) struct Unverified {
     pub(crate) transactional_id: String,
     pub(crate) producer: Producer,
     pub(crate) teller: Teller,
-    pub(crate) partitions: Vec<(TopicPartition, Verification)>,
+    pub(crate) partitions: Vec<Arc<Partition>>,
+}
+
+impl Unverified {
+    /// What each partition has to be shown. A marker makes it void.
+    fn tokens(&self) -> Vec<(TopicPartition, Verification)> {
+        let token = |partition: &Arc<Partition>| {
+            let token = partition.log.begin_verification(self.producer.id);
+            (partition.name.clone(), token)
+        };
+        self.partitions.iter().map(token).collect()
+    }
 }
 
 /// What came of asking, by partition.
@@ -52,45 +63,47 @@ pub(crate) fn opener(partition: &Partition, header: &BatchHeader) -> Option<Prod
     (header.attributes.is_transactional() && !is_open).then_some(producer)
 }
 
-/// Asks the coordinator of a transaction about partitions.
+/// Asks the coordinator of a transaction about partitions. While the transaction before is being
+/// ended, and if its marker comes while it is asked, it is asked again.
 pub(crate) async fn verify(broker: &Arc<Broker>, unverified: Unverified) -> Verified {
     let asks = broker.config().transactions.partition_verification_enable;
     if !asks && unverified.teller == Teller::Client {
-        let shown = unverified.partitions.into_iter();
-        return shown
-            .map(|(name, verification)| (name, Ok(verification)))
-            .collect();
+        let tokens = unverified.tokens().into_iter();
+        return tokens.map(|(name, token)| (name, Ok(token))).collect();
     }
     let deadline = tokio::time::Instant::now() + CONCURRENT_WAIT;
-    let codes = loop {
+    loop {
+        // Before the question, so that no marker can come between the answer and the append.
+        let tokens = unverified.tokens();
         let codes = ask_once(broker, &unverified).await;
         let is_concurrent = codes
             .values()
             .any(|code| *code == ErrorCode::CONCURRENT_TRANSACTIONS);
-        if !is_concurrent || tokio::time::Instant::now() >= deadline {
-            break codes;
+        let is_late = tokio::time::Instant::now() >= deadline;
+        if !is_late && is_concurrent {
+            tokio::time::sleep(CONCURRENT_STEP).await;
+        } else if is_late || unverified.tokens() == tokens {
+            let outcome = |(name, token)| {
+                let code = codes.get(&name).copied();
+                let code = code.unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR);
+                let outcome = if code.is_error() {
+                    Err(code)
+                } else {
+                    Ok(token)
+                };
+                (name, outcome)
+            };
+            return tokens.into_iter().map(outcome).collect();
         }
-        tokio::time::sleep(CONCURRENT_STEP).await;
-    };
-    let outcome = |name: &TopicPartition, verification| match codes.get(name) {
-        Some(code) if code.is_error() => Err(*code),
-        Some(_) => Ok(verification),
-        None => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
-    };
-    let partitions = unverified.partitions.into_iter();
-    partitions
-        .map(|(name, verification)| {
-            let outcome = outcome(&name, verification);
-            (name, outcome)
-        })
-        .collect()
+    }
 }
 
 async fn ask_once(
     broker: &Arc<Broker>,
     unverified: &Unverified,
 ) -> HashMap<TopicPartition, ErrorCode> {
-    let names = unverified.partitions.iter().map(|(name, _)| name.clone());
+    let names = unverified.partitions.iter();
+    let names = names.map(|partition| partition.name.clone());
     let names: Vec<_> = names.collect();
     let adding = Adding {
         id: &unverified.transactional_id,
