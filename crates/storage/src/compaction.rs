@@ -122,11 +122,9 @@ impl PartitionLog {
         if is_in_wal || !self.dir.unreplayed.is_empty() {
             // DURABILITY: what the write-ahead log says of these segments is void on disk before
             // they are replaced, or a start would write it into those that replace them.
-            let stated = self
-                .dir
-                .journal
-                .lock()
-                .record(&[(&self.ends.tp, self.ends.known())]);
+            let mut journal = self.dir.journal.lock();
+            let stated = journal.record(&[(&self.ends.tp, self.ends.known())]);
+            drop(journal);
             stated.map_err(|error| self.judge(error))?;
         }
         let mut map = OffsetMap::new(limits.map_bytes_max);

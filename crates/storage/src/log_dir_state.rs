@@ -64,11 +64,14 @@ impl LogDir {
         for ends in &changed {
             ends.queued.store(false, Ordering::Release);
         }
+        let mut journal = self.journal.lock();
+        // Read under the lock: what somebody has stated since must not be taken back.
         let statements: Vec<_> = changed
             .iter()
             .map(|ends| (&ends.tp, ends.known()))
             .collect();
-        let recorded = self.journal.lock().record(&statements);
+        let recorded = journal.record(&statements);
+        drop(journal);
         let count = changed.len();
         if let Err(error) = recorded {
             // A full disk passes, and then these must be written down as well.

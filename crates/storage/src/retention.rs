@@ -11,7 +11,6 @@ use highwater_types::{Now, Offset};
 
 use crate::config::LogConfig;
 use crate::error::StorageError;
-use crate::flush_journal::FlushedEnd;
 use crate::log::{DueFile, PartitionLog, Writer};
 use crate::paths;
 use crate::segment::Segment;
@@ -68,7 +67,7 @@ impl PartitionLog {
             let next = view.segments.get(count).map(|next| next.base);
             (view.segments[..count].to_vec(), next)
         };
-        self.state_log_start(next_base.unwrap_or(self.log_end()))?;
+        self.state_log_start_unless_full(next_base.unwrap_or(self.log_end()))?;
         for segment in &doomed {
             done.bytes_deleted += segment.size();
         }
@@ -80,15 +79,10 @@ impl PartitionLog {
     }
 
     /// Writes down where the log is to begin.
-    fn state_log_start(&self, log_start: Offset) -> Result<(), StorageError> {
-        let known = self.ends.known();
-        let known = FlushedEnd {
-            log_start: log_start.max(known.log_start),
-            ..known
-        };
+    fn state_log_start_unless_full(&self, log_start: Offset) -> Result<(), StorageError> {
         // DURABILITY: of several segments that were removed a crash may bring back any, and with
         // the first but not the second the log would have a hole.
-        match self.dir.journal.lock().record(&[(&self.ends.tp, known)]) {
+        match self.state_log_start(log_start) {
             // Removing is what makes room again.
             Err(error) if error.is_passing() => Ok(()),
             recorded => recorded.map_err(|error| self.judge(error)),

@@ -27,15 +27,25 @@ impl PartitionLog {
             return Ok(self.log_start());
         }
         // DURABILITY: a record that was said to be deleted must not come back.
-        let known = FlushedEnd {
-            log_start: target,
-            ..self.ends.known()
-        };
-        let recorded = self.dir.journal.lock().record(&[(&self.ends.tp, known)]);
-        recorded.map_err(|error| self.judge(error))?;
-        self.ends.log_start.store(target.0, Ordering::Release);
+        self.state_log_start(target)
+            .map_err(|error| self.judge(error))?;
         writer.epochs.truncate_start(target);
         Ok(target)
+    }
+
+    /// Writes down where the log begins, and lets it begin there. Under the lock of the journal,
+    /// so that nobody writes down behind it where the log began before.
+    pub(crate) fn state_log_start(&self, log_start: Offset) -> Result<(), StorageError> {
+        let mut journal = self.dir.journal.lock();
+        let known = self.ends.known();
+        let known = FlushedEnd {
+            log_start: log_start.max(known.log_start),
+            ..known
+        };
+        journal.record(&[(&self.ends.tp, known)])?;
+        let stated = known.log_start.0;
+        self.ends.log_start.fetch_max(stated, Ordering::AcqRel);
+        Ok(())
     }
 
     /// Starts a new segment, unless the active one is empty.
@@ -82,7 +92,16 @@ impl PartitionLog {
             log_start,
             ..self.ends.known()
         };
-        let recorded = self.dir.journal.lock().record(&[(&self.ends.tp, known)]);
+        let recorded = {
+            let mut journal = self.dir.journal.lock();
+            let recorded = journal.record(&[(&self.ends.tp, known)]);
+            if recorded.is_ok() {
+                let ends = &self.ends;
+                ends.log_start.store(log_start.0, Ordering::Release);
+                ends.flushed_end.store(flushed_end.0, Ordering::Release);
+            }
+            recorded
+        };
         recorded.map_err(|error| self.judge(error))?;
         self.drop_snapshots_behind(offset)?;
         self.drop_segments_from(&mut writer, offset)?;
@@ -102,11 +121,7 @@ impl PartitionLog {
             }
             None => None,
         };
-        self.ends.log_start.store(log_start.0, Ordering::Release);
         self.ends.log_end.store(offset.0, Ordering::Release);
-        self.ends
-            .flushed_end
-            .store(flushed_end.0, Ordering::Release);
         writer.epochs.truncate_end(offset);
         self.write_epochs(&mut writer)?;
         writer.ahead.reset();
