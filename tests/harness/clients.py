@@ -39,7 +39,8 @@ DRIVERS = [
     Driver("java", _java, codecs=ALL_CODECS),
     Driver("franz-go", _go, codecs=ALL_CODECS),
     Driver("sarama", _go, codecs=ALL_CODECS),
-    Driver("segmentio", _go, codecs=ALL_CODECS, idempotent=False, static=False, rebalance_events=False),
+    Driver("segmentio", _go, codecs=ALL_CODECS, idempotent=False, static=False,
+           rebalance_events=False, transactions=False),
     Driver("kafkajs", _node, codecs=ALL_CODECS, static=False),
     Driver("confluent-javascript", _node, codecs=ALL_CODECS, unusable=build.native_node_failure),
 ]

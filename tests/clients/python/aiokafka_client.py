@@ -1,6 +1,7 @@
 """aiokafka."""
 
 import asyncio
+import base64
 import logging
 
 import aiokafka
@@ -10,7 +11,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.structs import TopicPartition
 
-from driver import LOAD_WINDOW, emit, emit_record, input_ended, read_records
+from driver import LOAD_WINDOW, emit, emit_record, input_ended, read_records, read_steps
 
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
@@ -75,7 +76,8 @@ def _emit(r):
 async def _consume(options):
     start, partition = options.get("from", "beginning"), TopicPartition(options["topic"], options.get("partition", 0))
     consumer = aiokafka.AIOKafkaConsumer(bootstrap_servers=options["bootstrap"], enable_auto_commit=False,
-                                         fetch_max_bytes=64 << 20, max_partition_fetch_bytes=64 << 20)
+                                         fetch_max_bytes=64 << 20, max_partition_fetch_bytes=64 << 20,
+                                         isolation_level=options.get("isolation", "read_uncommitted"))
     consumer.assign([partition])
     async with consumer:
         if start == "beginning":
@@ -127,6 +129,60 @@ async def _group(options):
                 emit(event="commit-failed", error=repr(error))
     await consumer.stop()
     emit(event="left")
+
+
+class _Transactions:
+    """One transactional producer, and the reader whose records it transforms."""
+
+    def __init__(self, options):
+        self.options = options
+        self.consumer = None
+        self.producer = aiokafka.AIOKafkaProducer(
+            bootstrap_servers=options["bootstrap"], transactional_id=options["id"],
+            transaction_timeout_ms=options.get("timeout_ms", 60_000),
+        )
+
+    async def step(self, do, **more):
+        steps = {"begin": self.producer.begin_transaction, "send": self.send, "transform": self.transform,
+                 "commit": self.producer.commit_transaction, "abort": self.producer.abort_transaction}
+        await steps[do](**more)
+
+    async def send(self, topic, partition, values):
+        futures = [await self.producer.send(topic, value=base64.b64decode(v), partition=partition) for v in values]
+        await asyncio.gather(*futures)
+
+    async def transform(self, topic, partition, count):
+        if self.consumer is None:
+            self.consumer = aiokafka.AIOKafkaConsumer(
+                self.options["source"], bootstrap_servers=self.options["bootstrap"], group_id=self.options["group"],
+                auto_offset_reset="earliest", enable_auto_commit=False, isolation_level="read_committed",
+            )
+            await self.consumer.start()
+        read = [await self.consumer.getone() for _ in range(count)]
+        await self.send(topic, partition, [base64.b64encode(b"of " + record.value) for record in read])
+        ends = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in read}
+        await self.producer.send_offsets_to_transaction(ends, self.options["group"])
+
+
+async def _transact(options):
+    transactions = _Transactions(options)
+    await transactions.producer.start()
+    emit(event="ready")
+    steps = read_steps()
+    # Reading must not hold up the event loop, which sends heartbeats meanwhile.
+    while (numbered := await asyncio.to_thread(next, steps, None)) is not None:
+        number, step = numbered
+        try:
+            await transactions.step(**step)
+            emit(step=number)
+        except Exception as error:  # noqa: BLE001: whatever the library raises is what the test asked for
+            emit(step=number, error=repr(error))
+    if transactions.consumer is not None:
+        await transactions.consumer.stop()
+
+
+def transact(options):
+    asyncio.run(_transact(options))
 
 
 def produce(options):

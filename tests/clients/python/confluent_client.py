@@ -1,9 +1,11 @@
 """confluent-kafka, which is librdkafka."""
 
+import base64
+
 import confluent_kafka as ck
 from confluent_kafka import admin as ck_admin
 
-from driver import LOAD_WINDOW, emit, emit_record, input_ended, read_records
+from driver import LOAD_WINDOW, answer_step, emit, emit_record, input_ended, read_records, read_steps
 
 
 def _producer(options, **more):
@@ -51,6 +53,7 @@ def consume(options):
         "bootstrap.servers": options["bootstrap"], "group.id": "unused", "enable.auto.commit": False,
         "auto.offset.reset": "error", "message.max.bytes": 64 << 20, "fetch.message.max.bytes": 64 << 20,
         "fetch.max.bytes": 128 << 20, "receive.message.max.bytes": 256 << 20, "log_level": 0,
+        "isolation.level": options.get("isolation", "read_uncommitted"),
     })
     start, topic, partition = options.get("from", "beginning"), options["topic"], options.get("partition", 0)
     if start == "beginning":
@@ -114,6 +117,66 @@ def load(options):
         while len(producer) >= LOAD_WINDOW and not ended.is_set():
             producer.poll(0.01)
     producer.flush(60)
+
+
+class _Transactions:
+    """One transactional producer, and the reader whose records it transforms."""
+
+    def __init__(self, options):
+        self.options = options
+        self.consumer = None
+        self.producer = _producer(options, **{
+            "enable.idempotence": True, "transactional.id": options["id"],
+            "transaction.timeout.ms": options.get("timeout_ms", 60_000),
+            "message.timeout.ms": options.get("timeout_ms", 60_000),
+        })
+        self.producer.init_transactions(60)
+
+    def step(self, do, **more):
+        return {"begin": self.producer.begin_transaction, "send": self.send, "transform": self.transform,
+                "commit": self.commit, "abort": self.abort}[do](**more)
+
+    def send(self, topic, partition, values):
+        values, failed = [base64.b64decode(value) for value in values], []
+        for value in values:
+            self.producer.produce(topic, value=value, partition=partition,
+                                  on_delivery=lambda error, _: error and failed.append(error))
+        self.producer.flush(60)
+        if failed:
+            raise ck.KafkaException(failed[0])
+
+    def transform(self, topic, partition, count):
+        if self.consumer is None:
+            self.consumer = ck.Consumer({
+                "bootstrap.servers": self.options["bootstrap"], "group.id": self.options["group"],
+                "enable.auto.commit": False, "auto.offset.reset": "earliest", "log_level": 0,
+                "isolation.level": "read_committed",
+            })
+            self.consumer.subscribe([self.options["source"]])
+        read = []
+        while len(read) < count:
+            message = self.consumer.poll(1)
+            if message is not None and _check(message):
+                read.append(message)
+        self.send(topic, partition, [base64.b64encode(b"of " + message.value()) for message in read])
+        positions = self.consumer.position(self.consumer.assignment())
+        self.producer.send_offsets_to_transaction(
+            [p for p in positions if p.offset >= 0], self.consumer.consumer_group_metadata(), 60)
+
+    def commit(self):
+        self.producer.commit_transaction(60)
+
+    def abort(self):
+        self.producer.abort_transaction(60)
+
+
+def transact(options):
+    transactions = _Transactions(options)
+    emit(event="ready")
+    for number, step in read_steps():
+        answer_step(number, lambda step=step: transactions.step(**step))
+    if transactions.consumer is not None:
+        transactions.consumer.close()
 
 
 def admin(options):

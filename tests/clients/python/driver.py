@@ -57,6 +57,20 @@ def input_ended():
     return ended
 
 
+def answer_step(number, step):
+    """Carries out one step of a transactional producer and prints how it went."""
+    try:
+        emit(step=number, **(step() or {}))
+    except Exception as error:  # noqa: BLE001: whatever a library raises is what the test asked for
+        emit(step=number, error=repr(error))
+
+
+def read_steps():
+    """The steps that the test asks for, each with its number, as they come."""
+    for number, line in enumerate(iter(sys.stdin.readline, "")):
+        yield number, json.loads(line)
+
+
 def main():
     name, command, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     if name == "kafka-python":

@@ -1,12 +1,13 @@
 """kafka-python."""
 
+import base64
 import time
 
 import kafka
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
-from kafka.structs import TopicPartition
+from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from driver import LOAD_WINDOW, emit, emit_record, input_ended, read_records
+from driver import LOAD_WINDOW, answer_step, emit, emit_record, input_ended, read_records, read_steps
 
 
 def _codec(options):
@@ -22,7 +23,8 @@ def _acks(options):
 def _producer(options, **more):
     return kafka.KafkaProducer(
         bootstrap_servers=options["bootstrap"], compression_type=_codec(options), acks=_acks(options),
-        enable_idempotence=bool(options.get("idempotent")), max_request_size=50 << 20, linger_ms=5, **more,
+        max_request_size=50 << 20, linger_ms=5,
+        **{"enable_idempotence": bool(options.get("idempotent")), **more},
     )
 
 
@@ -61,7 +63,8 @@ def _start(consumer, partition, start):
 
 def consume(options):
     consumer = kafka.KafkaConsumer(bootstrap_servers=options["bootstrap"], group_id=None, auto_offset_reset="none",
-                                   fetch_max_bytes=64 << 20, max_partition_fetch_bytes=64 << 20)
+                                   fetch_max_bytes=64 << 20, max_partition_fetch_bytes=64 << 20,
+                                   isolation_level=options.get("isolation", "read_uncommitted"))
     partition = TopicPartition(options["topic"], options.get("partition", 0))
     consumer.assign([partition])
     _start(consumer, partition, options.get("from", "beginning"))
@@ -126,6 +129,51 @@ def load(options):
         time.sleep(0.001)
     producer.flush(60)
     producer.close()
+
+
+class _Transactions:
+    """One transactional producer, and the reader whose records it transforms."""
+
+    def __init__(self, options):
+        self.options = options
+        self.consumer = None
+        self.producer = _producer(options, enable_idempotence=True, transactional_id=options["id"],
+                                  transaction_timeout_ms=options.get("timeout_ms", 60_000))
+        self.producer.init_transactions()
+
+    def step(self, do, **more):
+        steps = {"begin": self.producer.begin_transaction, "send": self.send, "transform": self.transform,
+                 "commit": self.producer.commit_transaction, "abort": self.producer.abort_transaction}
+        steps[do](**more)
+
+    def send(self, topic, partition, values):
+        futures = [self.producer.send(topic, value=base64.b64decode(v), partition=partition) for v in values]
+        self.producer.flush(60)
+        for future in futures:
+            future.get(60)
+
+    def transform(self, topic, partition, count):
+        if self.consumer is None:
+            self.consumer = kafka.KafkaConsumer(
+                self.options["source"], bootstrap_servers=self.options["bootstrap"], group_id=self.options["group"],
+                auto_offset_reset="earliest", enable_auto_commit=False, isolation_level="read_committed",
+            )
+        read, ends = [], {}
+        while len(read) < count:
+            for at, records in self.consumer.poll(timeout_ms=2000, max_records=count - len(read)).items():
+                read += records
+                ends[at] = OffsetAndMetadata(records[-1].offset + 1, "", -1)
+        self.send(topic, partition, [base64.b64encode(b"of " + record.value) for record in read])
+        self.producer.send_offsets_to_transaction(ends, self.consumer.group_metadata())
+
+
+def transact(options):
+    transactions = _Transactions(options)
+    emit(event="ready")
+    for number, step in read_steps():
+        answer_step(number, lambda step=step: transactions.step(**step))
+    if transactions.consumer is not None:
+        transactions.consumer.close()
 
 
 def admin(options):

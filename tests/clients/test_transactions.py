@@ -1,0 +1,291 @@
+"""Every client that has transactions: what was committed is read, nothing else is, whoever dies in between."""
+
+import confluent_kafka as ck
+import confluent_kafka.admin
+import pytest
+
+from harness.driver import from_wire, to_wire
+from harness.waiting import wait_until
+
+# Brokers of a single test are started often; topics of fifty partitions would take most of that time.
+SMALL = {"offsets.topic.num.partitions": "2", "transaction.state.log.num.partitions": "2"}
+
+
+@pytest.fixture(autouse=True)
+def only_with_transactions(client):
+    if not client.can("transactions"):
+        pytest.skip(f"{client} has no transactions")
+
+
+class Transactor:
+    """A driver with one transactional producer, which does one step after the other."""
+
+    def __init__(self, client, broker, transactional_id, options):
+        self.driver = client.start("transact", {"bootstrap": broker.bootstrap, "id": transactional_id, **options})
+        self.steps = 0
+
+    def wait_ready(self):
+        self.driver.wait_for(lambda events: events, 60, "the producer to be ready")
+        return self
+
+    def ask(self, do, **more):
+        """Starts a step and returns its number."""
+        self.driver.send([{"do": do, **more}])
+        self.steps += 1
+        return self.steps - 1
+
+    def answer(self, number, seconds=60):
+        """Waits for the end of a step and returns its error, or None."""
+        def answers(events):
+            return [event for event in events if event.get("step") == number]
+
+        self.driver.wait_for(answers, seconds, f"the answer of step {number}")
+        return answers(self.driver.events)[0].get("error")
+
+    def attempt(self, do, **more):
+        """Does a step and returns its error, or None."""
+        return self.answer(self.ask(do, **more))
+
+    def do(self, do, **more):
+        """Does a step that must succeed."""
+        error = self.attempt(do, **more)
+        assert error is None, f"{self.driver.name}: {do} failed: {error}"
+
+    def begin(self, topic, *values, partition=0):
+        """Begins a transaction and sends, until all of it is in the log."""
+        self.do("begin")
+        self.send(topic, *values, partition=partition)
+
+    def send(self, topic, *values, partition=0):
+        self.do("send", topic=topic, partition=partition, values=[to_wire(value.encode()) for value in values])
+
+
+@pytest.fixture
+def transactor(client):
+    """Starts transactional producers, none of which outlives its test."""
+    started = []
+
+    def start(broker, transactional_id, **options):
+        started.append(Transactor(client, broker, transactional_id, options))
+        return started[-1].wait_ready()
+
+    yield start
+    for one in started:
+        one.driver.kill()
+
+
+@pytest.fixture
+def small_broker(make_broker):
+    """A broker of this test alone, which starts fast."""
+    broker = make_broker(SMALL)
+    broker.start()
+    return broker
+
+
+def create(broker, topic, partitions=1):
+    admin = ck.admin.AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    admin.create_topics([ck.admin.NewTopic(topic, partitions, 1)])[topic].result(30)
+
+
+def produce(broker, topic, *values, partition=0):
+    """Writes outside of any transaction."""
+    producer = ck.Producer({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    for value in values:
+        producer.produce(topic, value=value, partition=partition)
+    assert producer.flush(30) == 0
+
+
+def visible(broker, topic, isolation="read_committed", partition=0):
+    """All values that a reader finds in a partition until the end that it is told of."""
+    reader = ck.Consumer({
+        "bootstrap.servers": broker.bootstrap, "group.id": "unused", "enable.auto.commit": False,
+        "enable.partition.eof": True, "isolation.level": isolation, "log_level": 0, "fetch.wait.max.ms": 20,
+    })
+    reader.assign([ck.TopicPartition(topic, partition, ck.OFFSET_BEGINNING)])
+    values = []
+    try:
+        while True:
+            message = reader.poll(30)
+            assert message is not None, f"no end of {topic} within 30 s; so far {values}"
+            if message.error() is None:
+                values.append(message.value().decode())
+            elif message.error().code() == ck.KafkaError._PARTITION_EOF:
+                return values
+    finally:
+        reader.close()
+
+
+def wait_visible(broker, topic, wanted, seconds=30, partition=0):
+    """Waits until readers of committed records find `wanted`."""
+    found = []
+
+    def arrived():
+        found[:] = visible(broker, topic, partition=partition)
+        return found == wanted
+
+    try:
+        wait_until(arrived, seconds, f"{wanted} to be visible")
+    except TimeoutError as error:
+        raise AssertionError(f"{error}, not {found}") from None
+
+
+def committed_offset(broker, group, topic):
+    """What the group committed of partition 0, once no transaction is about to change it."""
+    reader = ck.Consumer({"bootstrap.servers": broker.bootstrap, "group.id": group, "log_level": 0})
+    try:
+        return reader.committed([ck.TopicPartition(topic, 0)], timeout=30)[0].offset
+    finally:
+        reader.close()
+
+
+def read(client, broker, topic, isolation, count):
+    """What the client itself reads."""
+    options = {"bootstrap": broker.bootstrap, "topic": topic, "partition": 0, "from": "beginning",
+               "count": count, "isolation": isolation}
+    return values_of(client.run("consume", options))
+
+
+def values_of(events):
+    return [from_wire(event["value"]).decode() for event in events if event.get("event") == "record"]
+
+
+def test_committed_records_are_read_in_order_and_aborted_ones_are_not(client, broker, topic, transactor):
+    create(broker, topic)
+    producer = transactor(broker, topic)
+    producer.begin(topic, "a", "b")
+    producer.do("commit")
+    producer.begin(topic, "c", "d")
+    producer.do("abort")
+    producer.begin(topic, "e")
+    producer.send(topic, "f")
+    producer.do("commit")
+    producer.driver.finish()
+    wait_visible(broker, topic, ["a", "b", "e", "f"])
+    assert visible(broker, topic, "read_uncommitted") == ["a", "b", "c", "d", "e", "f"]
+    assert read(client, broker, topic, "read_committed", 4) == ["a", "b", "e", "f"]
+    assert read(client, broker, topic, "read_uncommitted", 6) == ["a", "b", "c", "d", "e", "f"]
+
+
+@pytest.mark.parametrize("end", ["commit", "abort"])
+def test_an_open_transaction_hides_itself_and_what_is_behind_it(client, broker, topic, transactor, end):
+    create(broker, topic)
+    produce(broker, topic, "before")
+    producer = transactor(broker, topic)
+    producer.begin(topic, "inside")
+    produce(broker, topic, "behind")
+    assert visible(broker, topic) == ["before"]
+    after = ["before", "inside", "behind"] if end == "commit" else ["before", "behind"]
+    reader = client.start("consume", {
+        "bootstrap": broker.bootstrap, "topic": topic, "partition": 0, "from": "beginning",
+        "count": len(after), "isolation": "read_committed",
+    })
+    try:
+        reader.wait_for(values_of, 60, "the record before the transaction")
+        # The other reader is past all of it, so the records are there for whoever may see them.
+        assert read(client, broker, topic, "read_uncommitted", 3) == ["before", "inside", "behind"]
+        reader.poll()
+        assert values_of(reader.events) == ["before"]
+        producer.do(end)
+        assert values_of(reader.finish()) == after
+    finally:
+        reader.kill()
+
+
+def test_offsets_sent_in_a_transaction_count_after_its_commit_alone(client, broker, topic, transactor):
+    source, group = f"{topic}-source", f"g-{topic}"
+    create(broker, topic)
+    create(broker, source)
+    produce(broker, source, "0", "1", "2", "3", "4")
+    first = transactor(broker, topic, group=group, source=source)
+    first.do("begin")
+    first.do("transform", topic=topic, partition=0, count=2)
+    first.do("commit")
+    first.do("begin")
+    first.do("transform", topic=topic, partition=0, count=2)
+    first.do("abort")
+    first.driver.finish()
+    wait_visible(broker, topic, ["of 0", "of 1"])
+    assert committed_offset(broker, group, source) == 2
+    # Another one takes up where the last commit ended.
+    second = transactor(broker, topic, group=group, source=source)
+    second.do("begin")
+    second.do("transform", topic=topic, partition=0, count=3)
+    second.do("commit")
+    second.driver.finish()
+    wait_visible(broker, topic, ["of 0", "of 1", "of 2", "of 3", "of 4"])
+    wait_until(lambda: committed_offset(broker, group, source) == 5, 30, "the offset of the second commit")
+
+
+def test_a_second_producer_of_the_same_id_fences_the_first(client, broker, topic, transactor):
+    create(broker, topic, 2)
+    first = transactor(broker, topic)
+    first.begin(topic, "kept")
+    first.do("commit")
+    first.begin(topic, "lost")
+    produce(broker, topic, "behind")
+    second = transactor(broker, topic)
+    second.begin(topic, "new", partition=1)
+    # The second transaction is open, so it is not its end that lets readers past the first one.
+    wait_visible(broker, topic, ["kept", "behind"])
+    assert visible(broker, topic, partition=1) == []
+    assert first.attempt("commit") is not None, "the producer that was fenced committed"
+    second.do("commit")
+    wait_visible(broker, topic, ["new"], partition=1)
+    assert visible(broker, topic) == ["kept", "behind"]
+    assert visible(broker, topic, "read_uncommitted") == ["kept", "lost", "behind"]
+
+
+def test_a_transaction_of_a_dead_producer_is_aborted_after_its_timeout(client, small_broker, topic, transactor):
+    create(small_broker, topic)
+    producer = transactor(small_broker, topic, timeout_ms=2000)
+    producer.begin(topic, "lost")
+    producer.driver.kill()
+    produce(small_broker, topic, "behind")
+    assert visible(small_broker, topic, "read_uncommitted") == ["lost", "behind"]
+    wait_visible(small_broker, topic, ["behind"])
+    assert read(client, small_broker, topic, "read_committed", 1) == ["behind"]
+    successor = transactor(small_broker, topic)
+    successor.begin(topic, "new")
+    successor.do("commit")
+    wait_visible(small_broker, topic, ["behind", "new"])
+
+
+def end_of_commit(producer, number):
+    """Whether the transaction was committed; if not, it must be possible to abort it."""
+    if producer.answer(number, 90) is None:
+        return True
+    producer.do("abort")
+    return False
+
+
+@pytest.mark.own_broker
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_transaction_over_a_restart_is_committed_or_aborted_as_a_whole(client, small_broker, topic, transactor, end):
+    create(small_broker, topic, 2)
+    producer = transactor(small_broker, topic)
+    producer.begin(topic, "a")
+    producer.do("commit")
+    producer.begin(topic, "b0")
+    producer.send(topic, "b1", partition=1)
+    dead = transactor(small_broker, f"{topic}-dead")
+    dead.begin(topic, "of the dead", partition=1)
+    dead.driver.kill()
+    getattr(small_broker, end)()
+    small_broker.start()
+    is_first = end_of_commit(producer, producer.ask("commit"))
+    producer.begin(topic, "c0")
+    producer.send(topic, "c1", partition=1)
+    commit = producer.ask("commit")
+    getattr(small_broker, end)()
+    small_broker.start()
+    is_second = end_of_commit(producer, commit)
+    fresh = transactor(small_broker, topic)
+    fresh.begin(topic, "d0")
+    fresh.send(topic, "d1", partition=1)
+    fresh.do("commit")
+    successor = transactor(small_broker, f"{topic}-dead")
+    successor.begin(topic, "e1", partition=1)
+    successor.do("commit")
+    whole = (["b"] if is_first else []) + (["c"] if is_second else []) + ["d"]
+    wait_visible(small_broker, topic, ["a", *(f"{name}0" for name in whole)])
+    wait_visible(small_broker, topic, [*(f"{name}1" for name in whole), "e1"], partition=1)
