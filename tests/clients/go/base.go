@@ -32,6 +32,10 @@ type options struct {
 	Op          string            `json:"op"`
 	Configs     map[string]string `json:"configs"`
 	Offset      int64             `json:"offset"`
+	Isolation   string            `json:"isolation"`
+	ID          string            `json:"id"`
+	TimeoutMs   int               `json:"timeout_ms"`
+	Source      string            `json:"source"`
 }
 
 type header struct {
@@ -165,11 +169,12 @@ func milliseconds(t time.Time) int64 {
 const loadWindow = 200
 
 type commands struct {
-	produce func(options)
-	consume func(options)
-	group   func(options)
-	load    func(options)
-	admin   func(options) fields
+	produce  func(options)
+	consume  func(options)
+	group    func(options)
+	load     func(options)
+	admin    func(options) fields
+	transact func(options)
 }
 
 func main() {
@@ -190,6 +195,8 @@ func main() {
 		client.group(o)
 	case "load":
 		client.load(o)
+	case "transact":
+		client.transact(o)
 	case "admin":
 		print(client.admin(o))
 	default:

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-var franz = commands{franzProduce, franzConsume, franzGroup, franzLoad, franzAdmin}
+var franz = commands{franzProduce, franzConsume, franzGroup, franzLoad, franzAdmin, franzTransact}
 
 func franzCodec(name string) kgo.CompressionCodec {
 	return map[string]kgo.CompressionCodec{
@@ -98,7 +98,12 @@ func franzConsume(o options) {
 	default:
 		start = start.AtStart()
 	}
-	client := franzClient(o, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{o.Topic: {o.Partition: start}}))
+	isolation := kgo.ReadUncommitted()
+	if o.Isolation == "read_committed" {
+		isolation = kgo.ReadCommitted()
+	}
+	client := franzClient(o, kgo.FetchIsolationLevel(isolation),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{o.Topic: {o.Partition: start}}))
 	defer client.Close()
 	print(fields{"event": "ready"})
 	for seen := 0; seen < o.Count; {

@@ -11,7 +11,7 @@ import (
 	"github.com/IBM/sarama"
 )
 
-var saramaCommands = commands{saramaProduce, saramaConsume, saramaGroup, saramaLoad, saramaAdmin}
+var saramaCommands = commands{saramaProduce, saramaConsume, saramaGroup, saramaLoad, saramaAdmin, saramaTransact}
 
 func saramaConfig(o options) *sarama.Config {
 	sarama.Logger = log.New(io.Discard, "", 0)
@@ -132,7 +132,11 @@ func saramaRecord(m *sarama.ConsumerMessage) consumed {
 }
 
 func saramaConsume(o options) {
-	client, err := sarama.NewClient([]string{o.Bootstrap}, saramaConfig(o))
+	config := saramaConfig(o)
+	if o.Isolation == "read_committed" {
+		config.Consumer.IsolationLevel = sarama.ReadCommitted
+	}
+	client, err := sarama.NewClient([]string{o.Bootstrap}, config)
 	must(err)
 	start := sarama.OffsetOldest
 	at := o.position()

@@ -9,7 +9,7 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-var segmentio = commands{segmentioProduce, segmentioConsume, segmentioGroup, segmentioLoad, segmentioAdmin}
+var segmentio = commands{segmentioProduce, segmentioConsume, segmentioGroup, segmentioLoad, segmentioAdmin, nil}
 
 // manual sends every message to the partition that the test chose.
 type manual struct{}
