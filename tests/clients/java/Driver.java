@@ -40,6 +40,7 @@ public final class Driver {
             case "consume" -> consume(options);
             case "group" -> group(options);
             case "load" -> load(options);
+            case "transact" -> Transactions.run(options);
             case "admin" -> Administration.run(options);
             default -> throw new IllegalArgumentException(arguments[1]);
         }
@@ -55,11 +56,11 @@ public final class Driver {
         return JSON.createObjectNode();
     }
 
-    private static byte[] decode(JsonNode text) {
+    static byte[] decode(JsonNode text) {
         return text == null || text.isNull() ? null : Base64.getDecoder().decode(text.asText());
     }
 
-    private static Properties producerProperties(JsonNode options) {
+    static Properties producerProperties(JsonNode options) {
         Properties p = new Properties();
         p.put("bootstrap.servers", options.get("bootstrap").asText());
         p.put("key.serializer", ByteArraySerializer.class);
@@ -140,7 +141,7 @@ public final class Driver {
         return ended;
     }
 
-    private static Properties consumerProperties(JsonNode options) {
+    static Properties consumerProperties(JsonNode options) {
         Properties p = new Properties();
         p.put("bootstrap.servers", options.get("bootstrap").asText());
         p.put("key.deserializer", ByteArrayDeserializer.class);
@@ -164,6 +165,7 @@ public final class Driver {
         JsonNode from = options.get("from");
         Properties properties = consumerProperties(options);
         properties.put("auto.offset.reset", "none");
+        properties.put("isolation.level", options.path("isolation").asText("read_uncommitted"));
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(properties)) {
             consumer.assign(List.of(partition));
             if (from.has("offset")) {
