@@ -142,10 +142,11 @@ async function load() {
 }
 
 function makeConsumer(kafka, group, more) {
+  const readUncommitted = options.isolation !== 'read_committed';
   if (confluent) {
     const settings = {
       kafkaJS: { groupId: group, fromBeginning: true, autoCommit: false, sessionTimeout: options.session_ms || 10000,
-        heartbeatInterval: 300, maxBytes: 128 << 20, maxBytesPerPartition: 64 << 20, maxWaitTimeInMs: 200 },
+        heartbeatInterval: 300, readUncommitted, maxBytes: 128 << 20, maxBytesPerPartition: 64 << 20, maxWaitTimeInMs: 200 },
       'fetch.message.max.bytes': 64 << 20, 'receive.message.max.bytes': 256 << 20,
       'partition.assignment.strategy': 'range',
       ...more,
@@ -154,7 +155,7 @@ function makeConsumer(kafka, group, more) {
     return kafka.consumer(settings);
   }
   return kafka.consumer({
-    groupId: group, sessionTimeout: options.session_ms || 10000, heartbeatInterval: 300,
+    groupId: group, sessionTimeout: options.session_ms || 10000, heartbeatInterval: 300, readUncommitted,
     maxBytesPerPartition: 64 << 20, maxBytes: 128 << 20, maxWaitTimeInMs: 200, metadataMaxAge: 5000,
     retry: { initialRetryTime: 50, retries: 30, maxRetryTime: 500 },
   });
@@ -243,6 +244,79 @@ async function group() {
   emit({ event: 'left' });
 }
 
+// Both libraries push records; this keeps them until a step asks for some.
+async function startSource(kafka) {
+  options.isolation = 'read_committed';
+  const consumer = makeConsumer(kafka, options.group, {});
+  const read = [];
+  let arrived = () => {};
+  await consumer.connect();
+  await consumer.subscribe(confluent ? { topic: options.source } : { topic: options.source, fromBeginning: true });
+  await consumer.run({
+    ...(confluent ? {} : { autoCommit: false }),
+    eachMessage: async ({ partition, message }) => {
+      read.push({ partition, value: message.value, offset: Number(message.offset) });
+      arrived();
+    },
+  });
+  const take = async (count) => {
+    while (read.length < count) await new Promise((resolve) => { arrived = resolve; });
+    return read.splice(0, count);
+  };
+  return { consumer, take };
+}
+
+// One transactional producer, and the reader whose records it transforms.
+async function makeTransactions() {
+  const kafka = connect();
+  const settings = { transactionalId: options.id, transactionTimeout: options.timeout_ms || 60000, idempotent: true };
+  const producer = confluent ? kafka.producer({ kafkaJS: settings }) : kafka.producer({
+    ...settings, createPartitioner: library.Partitioners.DefaultPartitioner, maxInFlightRequests: 1,
+  });
+  await producer.connect();
+  let transaction;
+  let source;
+  const send = (topic, partition, values) => transaction.send({ topic, messages: values.map((value) => ({ value, partition })) });
+  const steps = {
+    begin: async () => { transaction = await producer.transaction(); },
+    send: ({ topic, partition, values }) => send(topic, partition, values.map(decode)),
+    transform: async ({ topic, partition, count }) => {
+      source = source || await startSource(kafka);
+      const records = await source.take(count);
+      await send(topic, partition, records.map(({ value }) => Buffer.concat([Buffer.from('of '), value])));
+      const last = records[records.length - 1];
+      const partitions = [{ partition: last.partition, offset: String(last.offset + 1) }];
+      const reader = confluent ? { consumer: source.consumer } : { consumerGroupId: options.group };
+      await transaction.sendOffsets({ ...reader, topics: [{ topic: options.source, partitions }] });
+    },
+    commit: () => transaction.commit(),
+    abort: () => transaction.abort(),
+  };
+  const close = async () => {
+    if (source) await source.consumer.disconnect();
+    await producer.disconnect();
+  };
+  return { steps, close };
+}
+
+async function transact() {
+  const { steps, close } = await makeTransactions();
+  emit({ event: 'ready' });
+  let number = 0;
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const step = JSON.parse(line);
+    const answer = { step: number };
+    try {
+      await steps[step.do](step);
+    } catch (error) {
+      answer.error = String(error);
+    }
+    emit(answer);
+    number += 1;
+  }
+  await close();
+}
+
 async function operation(admin) {
   const { op, topic } = options;
   const entries = Object.entries(options.configs || {}).map(([name, value]) => ({ name, value }));
@@ -307,7 +381,7 @@ async function admin() {
   await one.disconnect();
 }
 
-({ produce, consume, group, load, admin })[command]().then(
+({ produce, consume, group, load, admin, transact })[command]().then(
   // What was printed must have left this process before it ends.
   () => process.stdout.write('', () => process.exit(0)),
   (error) => { process.stderr.write(`${error.stack}\n`); process.exit(1); },
