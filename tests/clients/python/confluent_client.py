@@ -128,7 +128,7 @@ class _Transactions:
         self.producer = _producer(options, **{
             "enable.idempotence": True, "transactional.id": options["id"],
             "transaction.timeout.ms": options.get("timeout_ms", 60_000),
-            "message.timeout.ms": options.get("timeout_ms", 60_000),
+            "message.timeout.ms": options.get("timeout_ms", 60_000), "reconnect.backoff.max.ms": 500,
         })
         self.producer.init_transactions(60)
 
