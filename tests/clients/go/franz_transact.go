@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -26,6 +27,7 @@ func franzTransact(o options) {
 	}
 	session, err := kgo.NewGroupTransactSession(append(more,
 		kgo.ConsumerGroup(o.Group), kgo.ConsumeTopics(o.Source), kgo.RequireStableFetchOffsets(),
+		kgo.SessionTimeout(o.session()), kgo.HeartbeatInterval(300*time.Millisecond),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 	)...)
 	must(err)

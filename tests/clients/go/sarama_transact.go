@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/IBM/sarama"
 )
@@ -88,6 +89,8 @@ func startSaramaSource(o options) *saramaSource {
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	config.Consumer.Offsets.AutoCommit.Enable = false
 	config.Consumer.IsolationLevel = sarama.ReadCommitted
+	config.Consumer.Group.Session.Timeout = o.session()
+	config.Consumer.Group.Heartbeat.Interval = 300 * time.Millisecond
 	group, err := sarama.NewConsumerGroup([]string{o.Bootstrap}, o.Group, config)
 	must(err)
 	ctx, stop := context.WithCancel(context.Background())

@@ -103,6 +103,9 @@ final class Transactions implements AutoCloseable {
         properties.put("auto.offset.reset", "earliest");
         properties.put("isolation.level", "read_committed");
         properties.put("max.poll.records", 1);
+        // By these it learns of a coordinator that was away, which a member must know to leave its group.
+        properties.put("heartbeat.interval.ms", 300);
+        properties.put("session.timeout.ms", options.path("session_ms").asInt(10_000));
         KafkaConsumer<byte[], byte[]> reader = new KafkaConsumer<>(properties);
         reader.subscribe(List.of(options.get("source").asText()));
         return reader;

@@ -270,7 +270,7 @@ async function startSource(kafka) {
 async function makeTransactions() {
   const kafka = connect();
   const settings = { transactionalId: options.id, transactionTimeout: options.timeout_ms || 60000, idempotent: true };
-  const producer = confluent ? kafka.producer({ kafkaJS: settings }) : kafka.producer({
+  const producer = confluent ? kafka.producer({ kafkaJS: settings, 'reconnect.backoff.max.ms': 500 }) : kafka.producer({
     ...settings, createPartitioner: library.Partitioners.DefaultPartitioner, maxInFlightRequests: 1,
   });
   await producer.connect();

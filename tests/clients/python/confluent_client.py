@@ -150,7 +150,9 @@ class _Transactions:
             self.consumer = ck.Consumer({
                 "bootstrap.servers": self.options["bootstrap"], "group.id": self.options["group"],
                 "enable.auto.commit": False, "auto.offset.reset": "earliest", "log_level": 0,
-                "isolation.level": "read_committed",
+                "isolation.level": "read_committed", "heartbeat.interval.ms": 300,
+                "session.timeout.ms": self.options.get("session_ms", 10_000),
+                "reconnect.backoff.max.ms": 500,
             })
             self.consumer.subscribe([self.options["source"]])
         read = []

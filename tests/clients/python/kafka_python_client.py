@@ -174,6 +174,7 @@ class _Transactions:
             self.consumer = kafka.KafkaConsumer(
                 self.options["source"], bootstrap_servers=self.options["bootstrap"], group_id=self.options["group"],
                 auto_offset_reset="earliest", enable_auto_commit=False, isolation_level="read_committed",
+                heartbeat_interval_ms=300, session_timeout_ms=self.options.get("session_ms", 10_000),
             )
         read, ends = [], {}
         while len(read) < count:
