@@ -172,6 +172,26 @@ def test_committed_records_are_read_in_order_and_aborted_ones_are_not(client, br
     assert read_committed(client, broker, topic, 4) == ["a", "b", "e", "f"]
 
 
+def test_transactions_follow_each_other_without_a_pause(client, broker, topic, transactor):
+    create(broker, topic, 3)
+    producer = transactor(broker, topic)
+    numbers = []
+    for i in range(60):
+        numbers.append(producer.ask("begin"))
+        for partition in range(3):
+            values = [to_wire(b"%d" % i)]
+            numbers.append(producer.ask("send", topic=topic, partition=partition, values=values))
+        # The markers of this one may be on their way when the next one begins.
+        numbers.append(producer.ask("abort" if i % 3 == 0 else "commit"))
+    producer.driver.finish(90)
+    errors = [error for error in map(producer.answer, numbers) if error is not None]
+    assert errors == []
+    wanted = [str(i) for i in range(60) if i % 3 != 0]
+    for partition in range(3):
+        wait_until(lambda at=partition: wanted[-1] in visible(broker, topic, partition=at), 30, "the last transaction")
+        assert visible(broker, topic, partition=partition) == wanted
+
+
 def test_an_open_transaction_hides_itself_and_what_is_behind_it(client, broker, topic, transactor):
     create(broker, topic)
     produce(broker, topic, "before")
