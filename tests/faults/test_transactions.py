@@ -1,0 +1,350 @@
+"""Transactions through kill -9 of their clients and of the broker: all or nothing, once, and never left open."""
+
+import os
+import random
+import time
+
+import confluent_kafka as ck
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from harness import transaction_history
+from harness.clients import driver
+from harness.transaction_history import ABORTED, COMMITTED, History
+from harness.transaction_load import (
+    Client, CommittedReader, Crowd, committed_count, earliest, ends, nothing_open, outcomes, read_all,
+)
+from harness.waiting import wait_until
+
+SEED = int(os.environ.get("HIGHWATER_TEST_SEED", "20261122"))
+SECONDS = float(os.environ.get("HIGHWATER_TEST_SECONDS", "15"))
+PARTITIONS = 3
+PRODUCERS, TRANSFORMERS = 4, 2
+COMMITS = 20
+# Of so many transactions; the others commit.
+CHAOS = {"abort": 0.15, "die": 0.01, "die in commit": 0.015}
+TIMEOUT_SECONDS = 8
+SETTINGS = {
+    "group.min.session.timeout.ms": "1000",
+    "offsets.topic.num.partitions": "3", "transaction.state.log.num.partitions": "3",
+}
+
+pytestmark = [
+    pytest.mark.own_broker, pytest.mark.timeout(300 + 3 * SECONDS),
+    # A crash leaves a tail that recovery may have to cut, and says so.
+    pytest.mark.allow_log(r"(?i)torn|truncat|cut|recover|unclean|rebuil|crash"),
+]
+
+
+def create(broker, topic, partitions=PARTITIONS, **configs):
+    options = {"topic": topic, "partitions": partitions, "configs": configs}
+    answer = driver("confluent-kafka").admin(broker.bootstrap, "create-topic", **options)
+    assert answer == {}, answer
+
+
+def kill_now_and_then(broker, seconds):
+    """Kills the broker every few seconds and starts it again, for so long; returns how often."""
+    chance, until, kills = random.Random(f"{SEED} broker"), time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        time.sleep(2 + 3 * chance.random())
+        broker.kill()
+        broker.start()
+        kills += 1
+    return kills
+
+
+def finish(broker, producers, transformers, topics):
+    """Ends the clients, lets the transformers transform what is left, and reads everything."""
+    for client in producers + transformers:
+        # A last incarnation that ends what its predecessor left open.
+        if not client.is_alive():
+            client.start()
+    for client in producers:
+        client.wait_for("ready")
+        assert client.stop(), f"{client.path} could not end: {client.errors()}"
+    for client in transformers:
+        client.kill()
+        client.options["chaos"] = {}
+        client.start().wait_for("ready")
+    last_stable = nothing_open(broker.bootstrap, topics[:1], TIMEOUT_SECONDS + 10)
+    assert last_stable, "the input topic is not there"
+    inputs = {record.value for record in read_all(broker.bootstrap, topics[:1]).values()}
+
+    def everything_transformed():
+        made = {record.source for record in read_all(broker.bootstrap, topics[-1:]).values()}
+        return inputs <= made
+
+    try:
+        wait_until(everything_transformed, 60, "what is left to be transformed", 0.5)
+    except TimeoutError:
+        # The check of exactly once says what is missing.
+        pass
+    for client in transformers:
+        assert client.stop(), f"{client.path} could not end: {client.errors()}"
+
+
+def history_of(broker, clients, readers, topics):
+    at_end = nothing_open(broker.bootstrap, [*topics, "__consumer_offsets"], TIMEOUT_SECONDS + 10)
+    history = History(
+        transactions=[transaction for client in clients for transaction in client.transactions()],
+        committed=read_all(broker.bootstrap, topics), ends=at_end, input=topics[0], output=topics[-1],
+        uncommitted=read_all(broker.bootstrap, topics, "read_uncommitted"),
+    )
+    wait_until(lambda: all(reader.has_seen(history.committed) for reader in readers), 30, "the readers to come to the end")
+    for reader in readers:
+        reader.stop()
+        assert reader.violations == []
+        history.polls |= reader.polls
+    return history
+
+
+def test_a_history_of_transactions_holds_through_kills_of_clients_and_broker(make_broker, topic, tmp_path):
+    broker = make_broker(SETTINGS)
+    broker.start()
+    topics = [f"{topic}-in", f"{topic}-other", f"{topic}-out"]
+    for name in topics:
+        create(broker, name)
+    common = {"partitions": PARTITIONS, "chaos": CHAOS, "seed": SEED}
+    producers = [Client(tmp_path, n, broker.bootstrap, topics[:2], **common) for n in range(PRODUCERS)]
+    transformers = [
+        Client(tmp_path, PRODUCERS + n, broker.bootstrap, topics[2:], source=topics[0], group="transformers", **common)
+        for n in range(TRANSFORMERS)
+    ]
+    clients = producers + transformers
+    readers = [CommittedReader(broker.bootstrap, topics, PARTITIONS, group).start() for group in (None, "watchers")]
+    crowd = Crowd(clients, SEED).start()
+    kills = kill_now_and_then(broker, SECONDS)
+    crowd.stop()
+    finish(broker, producers, transformers, topics)
+    history = history_of(broker, clients, readers, topics)
+    print(f"seed {SEED}: {kills} kills of the broker, {crowd.deaths} of clients, {outcomes(clients)}, "
+          f"{len(history.committed)} records committed of {len(history.uncommitted)}, "
+          f"{sum(map(len, history.polls.values()))} polled in {len(history.polls)} stretches")
+    fatal = [(client.path.name, error) for client in clients for error in client.errors() if error]
+    print(f"fatal errors: {fatal}")
+    assert transaction_history.violations(history) == {}
+    assert all(history.of_outcome(outcome) for outcome in (COMMITTED, ABORTED))
+    assert committed_count(transformers) > 0 and crowd.deaths > 0
+
+
+def transactional(broker, name, timeout_seconds=60):
+    """A transactional producer in this process, initialised."""
+    producer = ck.Producer({
+        "bootstrap.servers": broker.bootstrap, "transactional.id": name, "log_level": 0,
+        "transaction.timeout.ms": int(timeout_seconds * 1000), "metadata.recovery.strategy": "none",
+    })
+    producer.init_transactions(30)
+    return producer
+
+
+def send(producer, topic, values, partition=None, key=None):
+    """Produces so many integers, round the partitions or to one, and waits until they are there."""
+    for value in values:
+        at = value % PARTITIONS if partition is None else partition
+        producer.produce(topic, value=b"%d" % value, key=key and key(value), partition=at)
+    assert producer.flush(30) == 0
+
+
+def values_of(records):
+    return sorted(record.value for record in records.values())
+
+
+def is_settled(broker, topic):
+    """Whether the last stable offset of each partition is its high watermark."""
+    return all(low == high for low, high in ends(broker.bootstrap, [topic]).values())
+
+
+def test_what_was_committed_just_before_a_kill_is_there_after_it(make_broker, topic):
+    broker = make_broker(SETTINGS)
+    broker.start()
+    create(broker, topic)
+    committed = []
+    for attempt in range(COMMITS):
+        producer = transactional(broker, "committer")
+        producer.begin_transaction()
+        values = range(attempt * 10, attempt * 10 + 5)
+        send(producer, topic, values)
+        producer.commit_transaction(30)
+        broker.kill()
+        committed += values
+        broker.start()
+        assert all(low == high for low, high in nothing_open(broker.bootstrap, [topic], 10).values())
+        assert values_of(read_all(broker.bootstrap, [topic])) == committed
+
+
+def test_what_was_aborted_just_before_a_kill_is_not_there_after_it(make_broker, topic):
+    broker = make_broker(SETTINGS)
+    broker.start()
+    create(broker, topic)
+    for attempt in range(COMMITS // 4):
+        producer = transactional(broker, "aborter")
+        producer.begin_transaction()
+        send(producer, topic, range(attempt * 10, attempt * 10 + 5))
+        producer.abort_transaction(30)
+        broker.kill()
+        broker.start()
+        assert all(low == high for low, high in nothing_open(broker.bootstrap, [topic], 10).values())
+        assert read_all(broker.bootstrap, [topic]) == {}
+
+
+@pytest.mark.parametrize("ended_by", ["the id that comes back", "its timeout"])
+def test_a_transaction_that_a_kill_left_open_shows_nothing_and_ends(make_broker, topic, tmp_path, ended_by):
+    broker = make_broker(SETTINGS)
+    broker.start()
+    create(broker, topic)
+    comes_back = ended_by == "the id that comes back"
+    client = Client(tmp_path, 1, broker.bootstrap, [topic], PARTITIONS, {"hold": 1.0},
+                    timeout_ms=600_000 if comes_back else TIMEOUT_SECONDS * 1000)
+    client.start().wait_for("held")
+    client.kill()
+    broker.kill()
+    broker.start()
+    assert client.transactions()[0].outcome == ABORTED
+    assert not is_settled(broker, topic), "the transaction is not open after the restart"
+    assert read_all(broker.bootstrap, [topic]) == {}
+    if comes_back:
+        producer = transactional(broker, client.options["id"])
+        wait_until(lambda: is_settled(broker, topic), 10, "the transaction to be aborted")
+    else:
+        wait_until(lambda: is_settled(broker, topic), TIMEOUT_SECONDS + 10, "the transaction to be aborted")
+        producer = transactional(broker, "somebody else")
+    assert read_all(broker.bootstrap, [topic]) == {}
+    producer.begin_transaction()
+    send(producer, topic, range(5))
+    producer.commit_transaction(30)
+    wait_until(lambda: is_settled(broker, topic), 10, "the transaction to be committed")
+    assert values_of(read_all(broker.bootstrap, [topic])) == list(range(5))
+
+
+def delete_before(broker, topic, offset):
+    """DeleteRecords on partition 0; returns where the log starts now."""
+    asked = [ck.TopicPartition(topic, 0, offset)]
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    answers = admin.delete_records(asked)
+    return next(iter(answers.values())).result(10).low_watermark
+
+
+def log_start(broker, topic):
+    """The first offset of partition 0."""
+    return earliest(broker.bootstrap, [topic])[(topic, 0)]
+
+
+@pytest.mark.parametrize("outcome", [COMMITTED, ABORTED])
+@pytest.mark.parametrize("deleted", [5, 10, ck.OFFSET_END], ids=["half of it", "all of it", "all there is"])
+def test_records_can_be_deleted_in_the_middle_of_an_open_transaction(make_broker, topic, outcome, deleted):
+    broker = make_broker(SETTINGS)
+    broker.start()
+    create(broker, topic, partitions=1)
+    first, second = transactional(broker, "first"), transactional(broker, "second")
+    first.begin_transaction()
+    send(first, topic, range(10), partition=0)
+    second.begin_transaction()
+    send(second, topic, range(10, 15), partition=0)
+    second.commit_transaction(30)
+    assert not is_settled(broker, topic)
+    starts = delete_before(broker, topic, deleted)
+    # The five of the other transaction and its marker follow the ten.
+    assert starts == (16 if deleted == ck.OFFSET_END else deleted)
+    send(first, topic, range(15, 18), partition=0)
+    (first.commit_transaction if outcome == COMMITTED else first.abort_transaction)(30)
+    wait_until(lambda: is_settled(broker, topic), 10, "the transaction to end")
+    of_first = [n for n in [*range(10), *range(15, 18)] if outcome == COMMITTED and (n >= starts or n >= 15)]
+    of_second = range(10, 15) if starts <= 10 else []
+    expected = sorted([*of_first, *of_second])
+    assert values_of(read_all(broker.bootstrap, [topic])) == expected
+    broker.kill()
+    broker.start()
+    assert is_settled(broker, topic)
+    assert log_start(broker, topic) == starts
+    assert values_of(read_all(broker.bootstrap, [topic])) == expected
+
+
+SMALL_SEGMENTS = {"segment.bytes": str(1 << 20)}
+PADDING = b" " * 50_000
+
+
+def fill(broker, topic, records):
+    """So many records of 50 kB outside of any transaction, all with one key; their value is -1."""
+    producer = ck.Producer({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    for _ in range(records):
+        producer.produce(topic, value=b"-1" + PADDING, key=b"-1", partition=0)
+    assert producer.flush(30) == 0
+
+
+@pytest.mark.parametrize("outcome", [COMMITTED, ABORTED])
+def test_a_transaction_lives_through_retention(make_broker, topic, outcome):
+    broker = make_broker({**SETTINGS, "log.retention.check.interval.ms": "200", "log.initial.task.delay.ms": "200"})
+    broker.start()
+    create(broker, topic, partitions=1, **SMALL_SEGMENTS, **{"retention.bytes": str(1 << 21)})
+    producer = transactional(broker, "open")
+    producer.begin_transaction()
+    send(producer, topic, range(10), partition=0)
+    fill(broker, topic, 120)
+    # Whether retention may take what is not decided yet is the broker's affair; it must not take the end of it.
+    starts = log_start(broker, topic)
+    broker.kill()
+    broker.start()
+    assert not is_settled(broker, topic)
+    send(producer, topic, range(10, 20), partition=0)
+    (producer.commit_transaction if outcome == COMMITTED else producer.abort_transaction)(30)
+    wait_until(lambda: is_settled(broker, topic), 10, "the transaction to end")
+    fill(broker, topic, 20)
+    starts = wait_until(lambda: log_start(broker, topic), 20, "retention")
+    assert starts > 10
+    found = read_all(broker.bootstrap, [topic])
+    expected = [(130 + n, 10 + n) for n in range(10)] if outcome == COMMITTED else []
+    assert [(place[2], record.value) for place, record in sorted(found.items()) if record.value >= 0] == expected
+    before = starts
+    # Retention goes on, over the transaction and its marker, and an index of what was aborted is no harm.
+    fill(broker, topic, 120)
+    wait_until(lambda: log_start(broker, topic) > before and log_start(broker, topic) > 150, 20, "more retention")
+    broker.kill()
+    broker.start()
+    assert is_settled(broker, topic)
+    assert {record.value for record in read_all(broker.bootstrap, [topic]).values()} == {-1}
+
+
+def test_a_compacted_topic_keeps_the_last_committed_value_of_each_key(make_broker, topic):
+    broker = make_broker({**SETTINGS, "log.cleaner.backoff.ms": "200"})
+    broker.start()
+    create(broker, topic, partitions=1, **SMALL_SEGMENTS, **{
+        "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "0",
+    })
+    keys, last = 10, {}
+    producer = transactional(broker, "compacted")
+    for attempt in range(12):
+        producer.begin_transaction()
+        values = range(attempt * keys, (attempt + 1) * keys - attempt % 3)
+        send(producer, topic, values, partition=0, key=lambda value: b"%d" % (value % keys))
+        if attempt % 4 == 3:
+            producer.abort_transaction(30)
+        else:
+            producer.commit_transaction(30)
+            last |= {value % keys: value for value in values}
+        # Closes the segment every other time, with records that are superseded by the next of their kind.
+        fill(broker, topic, 12)
+    producer.begin_transaction()
+    send(producer, topic, range(1000, 1010), partition=0, key=lambda value: b"%d" % (value % keys))
+    fill(broker, topic, 50)
+
+    def fillers():
+        return sum(record.value == -1 for record in read_all(broker.bootstrap, [topic], "read_uncommitted").values())
+
+    def last_of_each_key():
+        records = sorted(read_all(broker.bootstrap, [topic]).items())
+        assert all(record.value % keys == record.source for _, record in records if record.value >= 0)
+        return {record.source: record.value for _, record in records if record.value >= 0}
+
+    wait_until(lambda: fillers() < 12 * 12 // 2, 60, "compaction", 0.2)
+    assert last_of_each_key() == last
+    # What an open transaction holds back is neither compacted nor lost.
+    producer.abort_transaction(30)
+    wait_until(lambda: is_settled(broker, topic), 10, "the transaction to end")
+    fill(broker, topic, 50)
+    wait_until(lambda: fillers() < 50, 60, "compaction", 0.2)
+    assert last_of_each_key() == last
+    aborted = {attempt * keys + n for attempt in (3, 7, 11) for n in range(keys)} | set(range(1000, 1010))
+    assert not aborted & {record.value for record in read_all(broker.bootstrap, [topic]).values()}
+    broker.kill()
+    broker.start()
+    assert last_of_each_key() == last
