@@ -117,14 +117,14 @@ def test_a_history_of_transactions_holds_through_kills_of_clients_and_broker(mak
     crowd.stop()
     finish(broker, producers, transformers, topics)
     history = history_of(broker, clients, readers, topics)
-    print(f"seed {SEED}: {kills} kills of the broker, {crowd.deaths} of clients, {outcomes(clients)}, "
+    print(f"seed {SEED}: {kills} kills of the broker, {crowd.deaths} of clients, {crowd.fenced} fenced, {outcomes(clients)}, "
           f"{len(history.committed)} records committed of {len(history.uncommitted)}, "
           f"{sum(map(len, history.polls.values()))} polled in {len(history.polls)} stretches")
     fatal = [(client.path.name, error) for client in clients for error in client.errors() if error]
     print(f"fatal errors: {fatal}")
     assert transaction_history.violations(history) == {}
     assert all(history.of_outcome(outcome) for outcome in (COMMITTED, ABORTED))
-    assert committed_count(transformers) > 0 and crowd.deaths > 0
+    assert committed_count(transformers) > 0 and crowd.deaths > 0 and crowd.fenced > 0
 
 
 def transactional(broker, name, timeout_seconds=60):
@@ -214,6 +214,29 @@ def test_a_transaction_that_a_kill_left_open_shows_nothing_and_ends(make_broker,
     producer.commit_transaction(30)
     wait_until(lambda: is_settled(broker, topic), 10, "the transaction to be committed")
     assert values_of(read_all(broker.bootstrap, [topic])) == list(range(5))
+
+
+@pytest.mark.parametrize("overtaken_by", ["its timeout", "its successor"])
+def test_a_late_commit_is_refused(make_broker, topic, overtaken_by):
+    broker = make_broker(SETTINGS)
+    broker.start()
+    create(broker, topic)
+    late = transactional(broker, "late", timeout_seconds=2)
+    late.begin_transaction()
+    send(late, topic, range(5))
+    assert not is_settled(broker, topic)
+    successor = transactional(broker, "late") if overtaken_by == "its successor" else None
+    wait_until(lambda: is_settled(broker, topic), 2 + 10, "the transaction to be aborted")
+    if successor:
+        successor.begin_transaction()
+        send(successor, topic, range(10, 15))
+    with pytest.raises(ck.KafkaException):
+        late.commit_transaction(30)
+    assert read_all(broker.bootstrap, [topic]) == {}
+    if successor:
+        successor.commit_transaction(30)
+        wait_until(lambda: is_settled(broker, topic), 10, "the transaction to be committed")
+        assert values_of(read_all(broker.bootstrap, [topic])) == list(range(10, 15))
 
 
 def delete_before(broker, topic, offset):

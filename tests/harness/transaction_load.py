@@ -29,6 +29,7 @@ class Client:
         }
         self.seed = seed
         self.process = None
+        self.left_behind = []
 
     def start(self):
         self.options["incarnation"] += 1
@@ -44,6 +45,30 @@ class Client:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def leave_behind(self):
+        """Stops the process in the middle of what it does, for a successor to be started; `wake` lets it go on."""
+        self.process.send_signal(signal.SIGSTOP)
+        self.left_behind.append(self.process)
+
+    def wake(self):
+        for process in self.left_behind:
+            process.send_signal(signal.SIGCONT)
+
+    def end_left_behind(self, seconds=30):
+        """A fenced process ends by itself at the latest when it is asked to."""
+        self.wake()
+        for process in self.left_behind:
+            process.terminate()
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def is_ready(self):
+        """Whether its present process has its transactional id."""
+        return any(event["incarnation"] == self.options["incarnation"] for event in self.events("ready"))
 
     def stop(self, seconds=60):
         """Lets it end its transaction; says whether it went by itself."""
@@ -75,12 +100,12 @@ class Client:
 
 
 class Crowd:
-    """Keeps clients running: starts again who died, and kills one now and then."""
+    """Keeps clients running: starts again who died, kills one now and then, or lets it meet its own successor."""
 
-    def __init__(self, clients, seed, kill_every_seconds=1.5):
-        self.clients, self.every = clients, kill_every_seconds
+    def __init__(self, clients, seed, harm_every_seconds=1.0):
+        self.clients, self.every = clients, harm_every_seconds
         self.chance = random.Random(f"{seed} crowd")
-        self.deaths = 0
+        self.deaths = self.fenced = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
@@ -93,13 +118,27 @@ class Crowd:
     def stop(self):
         self._stopping.set()
         self._thread.join(30)
+        for client in self.clients:
+            client.end_left_behind()
+
+    def _harm(self):
+        for client in self.clients:
+            client.wake()
+        client = self.chance.choice(self.clients)
+        # Who has not got his id yet would take it from his successor.
+        if self.chance.random() < 0.4 and client.is_alive() and client.is_ready():
+            client.leave_behind()
+            client.start()
+            self.fenced += 1
+        else:
+            client.kill()
 
     def _keep(self):
-        next_kill = time.monotonic() + self.every
+        next_harm = time.monotonic() + self.every
         while not self._stopping.wait(0.02):
-            if time.monotonic() > next_kill:
-                self.chance.choice(self.clients).kill()
-                next_kill += self.every * (0.5 + self.chance.random())
+            if time.monotonic() > next_harm:
+                self._harm()
+                next_harm += self.every * (0.5 + self.chance.random())
             for client in self.clients:
                 if not client.is_alive():
                     self.deaths += 1
