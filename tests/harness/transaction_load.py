@@ -95,8 +95,10 @@ class Client:
             f"{kind} of {self.path}")
 
     def errors(self):
-        """What it complained of beyond what is to be repeated; and whatever Python says."""
-        return [event["what"] for event in self.events("fatal")] + [self.path.with_suffix(".err").read_text()]
+        """What its processes could not go on after: what the library calls fatal, and what Python does not expect."""
+        found = [event["what"] for event in self.events("fatal")]
+        unexpected = self.path.with_suffix(".err").read_text()
+        return found + ([unexpected] if "Traceback" in unexpected else [])
 
 
 class Crowd:
