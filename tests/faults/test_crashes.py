@@ -10,6 +10,7 @@ import pytest
 from harness import history
 from harness.broker import find_binary
 from harness.clients import driver
+from harness.disks import cut
 from harness.waiting import wait_until
 
 PARTITIONS = 4
@@ -85,15 +86,6 @@ def test_kill_9_during_recovery(make_broker, topic, chance):
     broker.kill()
     everything = history.recover(broker, load, topic, PARTITIONS)
     settle(load, reader, broker, topic, everything)
-
-
-def cut(broker, disk):
-    """The power of the broker's disk goes: the process must not notice in time to save anything."""
-    broker.pause()
-    disk.cut_power()
-    broker.kill()
-    disk.unmount()
-    disk.mount()
 
 
 @TORN_TAIL
