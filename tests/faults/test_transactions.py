@@ -36,6 +36,9 @@ pytestmark = [
     pytest.mark.allow_log(r"(?i)torn|truncat|cut|recover|unclean|rebuil|crash"),
 ]
 
+# A flush that is under way when the disk goes may fail before the process is gone.
+DISK_GONE = pytest.mark.allow_log(r"(?i)offline|flush|os error 5")
+
 
 def create(broker, topic, partitions=PARTITIONS, **configs):
     options = {"topic": topic, "partitions": partitions, "configs": configs}
@@ -43,15 +46,15 @@ def create(broker, topic, partitions=PARTITIONS, **configs):
     assert answer == {}, answer
 
 
-def kill_now_and_then(broker, seconds):
-    """Kills the broker every few seconds and starts it again, for so long; returns how often."""
-    chance, until, kills = random.Random(f"{SEED} broker"), time.monotonic() + seconds, 0
+def end_now_and_then(broker, ends_of, seconds):
+    """Ends the broker every few seconds in one of these ways and starts it again, for so long; returns how often."""
+    chance, until, count = random.Random(f"{SEED} broker"), time.monotonic() + seconds, 0
     while time.monotonic() < until:
-        time.sleep(2 + 3 * chance.random())
-        broker.kill()
+        time.sleep(1 + 3 * chance.random())
+        chance.choice(ends_of)()
         broker.start()
-        kills += 1
-    return kills
+        count += 1
+    return count
 
 
 def finish(broker, producers, transformers, topics):
@@ -96,26 +99,26 @@ def history_of(broker, clients, readers, topics):
     return history
 
 
-def test_a_history_of_transactions_holds_through_kills_of_clients_and_broker(make_broker, topic, tmp_path):
-    broker = make_broker(SETTINGS)
+def check_a_history(broker, topic, directory, ends_of):
+    """Lets clients come and go while the broker ends in these ways, and checks what they did and saw."""
     broker.start()
     topics = [f"{topic}-in", f"{topic}-other", f"{topic}-out"]
     for name in topics:
         create(broker, name)
     common = {"partitions": PARTITIONS, "chaos": CHAOS, "seed": SEED}
-    producers = [Client(tmp_path, n, broker.bootstrap, topics[:2], **common) for n in range(PRODUCERS)]
+    producers = [Client(directory, n, broker.bootstrap, topics[:2], **common) for n in range(PRODUCERS)]
     transformers = [
-        Client(tmp_path, PRODUCERS + n, broker.bootstrap, topics[2:], source=topics[0], group="transformers", **common)
+        Client(directory, PRODUCERS + n, broker.bootstrap, topics[2:], source=topics[0], group="transformers", **common)
         for n in range(TRANSFORMERS)
     ]
     clients = producers + transformers
     readers = [CommittedReader(broker.bootstrap, topics, PARTITIONS, group).start() for group in (None, "watchers")]
     crowd = Crowd(clients, SEED).start()
-    kills = kill_now_and_then(broker, SECONDS)
+    restarts = end_now_and_then(broker, ends_of, SECONDS)
     crowd.stop()
     finish(broker, producers, transformers, topics)
     history = history_of(broker, clients, readers, topics)
-    print(f"seed {SEED}: {kills} kills of the broker, {crowd.deaths} of clients, {crowd.fenced} fenced, {outcomes(clients)}, "
+    print(f"seed {SEED}: {restarts} restarts of the broker, {crowd.deaths} of clients, {crowd.fenced} fenced, {outcomes(clients)}, "
           f"{len(history.committed)} records committed of {len(history.uncommitted)}, "
           f"{sum(map(len, history.polls.values()))} polled in {len(history.polls)} stretches")
     fatal = [error for client in clients for error in client.errors()]
@@ -124,6 +127,35 @@ def test_a_history_of_transactions_holds_through_kills_of_clients_and_broker(mak
     assert transaction_history.violations(history) == {}
     assert all(history.of_outcome(outcome) for outcome in (COMMITTED, ABORTED))
     assert committed_count(transformers) > 0 and crowd.deaths > 0 and crowd.fenced > 0
+
+
+def test_a_history_of_transactions_holds_through_kills_of_clients_and_broker(make_broker, topic, tmp_path):
+    broker = make_broker(SETTINGS)
+    check_a_history(broker, topic, tmp_path, [broker.kill, broker.kill, broker.stop])
+
+
+@DISK_GONE
+def test_a_history_of_transactions_holds_through_power_loss(make_broker, loop_disk, topic, tmp_path):
+    disk = loop_disk(1024)
+    broker = make_broker(SETTINGS, data=disk.mountpoint / "data")
+    check_a_history(broker, topic, tmp_path, [lambda: cut(broker, disk)])
+    broker.kill()
+
+
+def test_control_a_reader_of_what_is_not_committed_is_found_out(make_broker, topic, tmp_path):
+    broker = make_broker(SETTINGS)
+    broker.start()
+    create(broker, topic)
+    client = Client(tmp_path, 1, broker.bootstrap, [topic], PARTITIONS, {"abort": 0.5}, SEED)
+    reader = CommittedReader(broker.bootstrap, [topic], PARTITIONS, isolation="read_uncommitted").start()
+    client.start()
+    wait_until(lambda: len(client.events(ABORTED)) >= 20 and committed_count([client]) >= 20, 60, "transactions")
+    assert client.stop(), client.errors()
+    uncommitted = read_all(broker.bootstrap, [topic], "read_uncommitted")
+    wait_until(lambda: reader.has_seen(uncommitted), 30, "the reader to come to the end")
+    reader.stop()
+    history = History(client.transactions(), reader.polls, read_all(broker.bootstrap, [topic]), uncommitted)
+    assert {"aborted_read", "pre_committed_read"} == transaction_history.violations(history).keys()
 
 
 def transactional(broker, name, timeout_seconds=60):
@@ -171,8 +203,7 @@ def test_what_was_committed_just_before_a_kill_is_there_after_it(make_broker, to
         assert values_of(read_all(broker.bootstrap, [topic])) == committed
 
 
-# A flush that is under way when the disk goes may fail before the process is gone.
-@pytest.mark.allow_log(r"(?i)offline|flush|os error 5")
+@DISK_GONE
 def test_what_was_committed_just_before_the_power_goes_is_there_after_it(make_broker, loop_disk, topic):
     disk = loop_disk(512)
     broker = make_broker(SETTINGS, data=disk.mountpoint / "data")

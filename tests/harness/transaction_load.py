@@ -126,7 +126,9 @@ class Crowd:
     def _harm(self):
         for client in self.clients:
             client.wake()
-        client = self.chance.choice(self.clients)
+        # A group that is always rebalancing transforms nothing.
+        weights = [1 if "group" in client.options else 4 for client in self.clients]
+        client = self.chance.choices(self.clients, weights)[0]
         # Who has not got his id yet would take it from his successor.
         if self.chance.random() < 0.4 and client.is_alive() and client.is_ready():
             client.leave_behind()
@@ -166,8 +168,8 @@ def place_of(message):
 class CommittedReader:
     """Reads what is committed, all the time: assigned by itself, or as the member of a group."""
 
-    def __init__(self, bootstrap, topics, partitions, group=None):
-        self.name = group or "assigned"
+    def __init__(self, bootstrap, topics, partitions, group=None, isolation="read_committed"):
+        self.name, self.isolation = group or "assigned", isolation
         self.polls = {}
         self.violations = []
         self._stretch = 0
@@ -196,7 +198,7 @@ class CommittedReader:
             # It never commits, and begins at the beginning again whenever it is assigned.
             consumer.subscribe(topics, on_assign=self._assigned)
         else:
-            consumer = committed_consumer(bootstrap)
+            consumer = committed_consumer(bootstrap, **{"isolation.level": self.isolation})
             consumer.assign([ck.TopicPartition(topic, p, 0) for topic in topics for p in range(partitions)])
         while not self._stopping.is_set():
             message = consumer.poll(0.1)

@@ -158,7 +158,7 @@ class Transformer(Worker):
         self.consumer = ck.Consumer({
             "bootstrap.servers": self.options["bootstrap"], "group.id": self.options["group"],
             "enable.auto.commit": False, "auto.offset.reset": "earliest", "isolation.level": "read_committed",
-            "session.timeout.ms": 3000, "heartbeat.interval.ms": 300, "reconnect.backoff.max.ms": 200,
+            "session.timeout.ms": 1500, "heartbeat.interval.ms": 200, "reconnect.backoff.max.ms": 200,
             "fetch.wait.max.ms": 50, "log_level": 0, **PATIENT,
         })
         self.consumer.subscribe(
