@@ -6,7 +6,7 @@ import time
 
 import confluent_kafka as ck
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from harness import transaction_history
 from harness.clients import driver
@@ -22,12 +22,14 @@ SECONDS = float(os.environ.get("HIGHWATER_TEST_SECONDS", "10"))
 PARTITIONS = 3
 PRODUCERS, TRANSFORMERS = 4, 2
 COMMITS = 20
+COORDINATORS = ["__consumer_offsets", "__transaction_state"]
 # Of so many transactions; the others commit.
 CHAOS = {"abort": 0.15, "die": 0.01, "die in commit": 0.015}
 TIMEOUT_SECONDS = 8
 SETTINGS = {
     "group.min.session.timeout.ms": "1000",
     "offsets.topic.num.partitions": "3", "transaction.state.log.num.partitions": "3",
+    "log.cleaner.backoff.ms": "200",
 }
 
 pytestmark = [
@@ -99,6 +101,19 @@ def history_of(broker, clients, readers, topics):
     return history
 
 
+def compact_what_coordinators_read(broker):
+    """Lets the segments of coordinators end and be compacted every second, not every hundred megabytes."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    wait_until(lambda: set(COORDINATORS) <= set(admin.list_topics(timeout=10).topics), 30, "the coordinators' topics", 0.1)
+    configs = {"segment.ms": "1000", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "0"}
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in configs.items()
+    ]
+    asked = [ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries) for topic in COORDINATORS]
+    for answer in admin.incremental_alter_configs(asked).values():
+        answer.result(10)
+
+
 def check_a_history(broker, topic, directory, ends_of):
     """Lets clients come and go while the broker ends in these ways, and checks what they did and saw."""
     broker.start()
@@ -114,6 +129,7 @@ def check_a_history(broker, topic, directory, ends_of):
     clients = producers + transformers
     readers = [CommittedReader(broker.bootstrap, topics, PARTITIONS, group).start() for group in (None, "watchers")]
     crowd = Crowd(clients, SEED).start()
+    compact_what_coordinators_read(broker)
     restarts = end_now_and_then(broker, ends_of, SECONDS)
     crowd.stop()
     finish(broker, producers, transformers, topics)
@@ -126,6 +142,7 @@ def check_a_history(broker, topic, directory, ends_of):
     assert len(fatal) <= crowd.fenced, "somebody was fenced who had no successor"
     assert transaction_history.violations(history) == {}
     assert all(history.of_outcome(outcome) for outcome in (COMMITTED, ABORTED))
+    assert all(f"compacted partition={name}" in broker.log_text() for name in COORDINATORS)
     assert committed_count(transformers) > 0 and crowd.deaths > 0 and crowd.fenced > 0
 
 
@@ -382,7 +399,7 @@ def test_a_transaction_lives_through_retention(make_broker, topic, outcome):
 
 
 def test_a_compacted_topic_keeps_the_last_committed_value_of_each_key(make_broker, topic):
-    broker = make_broker({**SETTINGS, "log.cleaner.backoff.ms": "200"})
+    broker = make_broker(SETTINGS)
     broker.start()
     create(broker, topic, partitions=1, **SMALL_SEGMENTS, **{
         "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "0",
