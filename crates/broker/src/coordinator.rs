@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use crate::broker::Broker;
 use crate::data::Partition;
 pub(crate) use groups::{GroupCoordinator, OFFSETS_TOPIC, is_offsets_topic};
-use machine::Machine;
+pub(crate) use machine::Machine;
 pub(crate) use machine::Outcome;
 pub(crate) use shard::Shard;
 

@@ -8,6 +8,7 @@ use highwater_storage::WalCounts;
 use highwater_types::{BrokerId, Offset, PartitionIndex, TopicName, TopicPartition};
 
 use crate::broker::Broker;
+use crate::coordinator::{Coordinator, Machine};
 use crate::data::Partition;
 use crate::metrics::{ApiSnapshot, DurationsSnapshot, TrafficSnapshot};
 use crate::startup::StartReport;
@@ -138,10 +139,8 @@ impl BrokerView {
                 if count > NAMED_MAX { ", …" } else { "" }
             ));
         }
-        let groups = self.broker.groups.shards().into_iter();
-        let stuck = groups.filter_map(|shard| Some((shard.obstacle()?, shard)));
-        match stuck.min_by_key(|(_, shard)| shard.partition.name.partition) {
-            Some((why, shard)) => Err(format!("{} {why}", shard.partition.name)),
+        match stuck(&self.broker.groups).or_else(|| stuck(&self.broker.transactions)) {
+            Some(why) => Err(why),
             None => Ok(()),
         }
     }
@@ -304,4 +303,12 @@ fn view(image: &MetadataImage, partition: &Partition) -> Option<PartitionView> {
         is_offline: log.log_dir().is_offline(),
         traffic: partition.traffic.snapshot(),
     })
+}
+
+/// The first shard of a coordinator that does not answer, and why.
+fn stuck<M: Machine>(coordinator: &Coordinator<M>) -> Option<String> {
+    let shards = coordinator.shards().into_iter();
+    let stuck = shards.filter_map(|shard| Some((shard.obstacle()?, shard)));
+    let first = stuck.min_by_key(|(_, shard)| shard.partition.name.partition);
+    first.map(|(why, shard)| format!("{} {why}", shard.partition.name))
 }
