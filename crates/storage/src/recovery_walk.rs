@@ -11,7 +11,7 @@ use std::sync::Arc;
 use highwater_records::BatchHeader;
 use highwater_types::{LeaderEpoch, Offset};
 
-use crate::aborted::{AbortedTransaction, saved_below};
+use crate::aborted::{AbortedTransaction, Saved, saved_below};
 use crate::active_index::ActiveIndex;
 use crate::append::marker_of;
 use crate::config::LogConfig;
@@ -132,7 +132,11 @@ pub(crate) fn walk(
         }
         if next_base.is_none_or(|next| next > flushed_end) || at + 1 == segments.len() {
             // What the file says behind this is about records that are not sure to be there.
-            let saved = saved_below(place, segment.base, replay_from);
+            // Most logs have no such file, and many logs are opened at a start.
+            let saved = match segment.may_have_aborted() {
+                true => saved_below(place, segment.base, replay_from),
+                false => Saved::default(),
+            };
             segment.hold_aborted(saved, &walker.aborted);
         }
         walker.aborted.clear();
