@@ -6,12 +6,14 @@
 //! never confused. Where the log ends is read from the segments alone, never from an index.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use highwater_disk::Disk;
 use highwater_types::{LeaderEpoch, Now, Offset, TopicId, TopicPartition};
 
+use crate::aborted::AbortedTransaction;
 use crate::active_index::ActiveIndex;
 use crate::checkpoint::{self, read_or_warn};
 use crate::config::LogConfig;
@@ -362,26 +364,38 @@ pub(crate) fn load_producers(
         .partition_point(|segment| segment.base <= from)
         .saturating_sub(1);
     for segment in segments.iter().skip(first) {
-        let mut scanner = Scanner::new(segment.file(place)?, segment.size());
-        let (mut position, mut offset_min) = (0, segment.base);
-        loop {
-            match scanner.header(position, offset_min).map_err(io)? {
-                Found::End => break,
-                Found::Bad(_) => match scanner.resync(position + 1, offset_min).map_err(io)? {
-                    Some((at, _)) => position = at,
-                    None => break,
-                },
-                Found::Batch(header) => {
-                    if header.base_offset >= from && header.last_offset() < until {
-                        let marker = crate::recovery_walk::marker_at(&scanner, position, &header)
-                            .map_err(io)?;
-                        producers.replay(&header, marker);
-                    }
-                    position += header.total_len() as u64;
-                    offset_min = header.next_offset();
+        replay_segment(place, segment, from..until, &mut producers)?;
+    }
+    Ok(producers)
+}
+
+/// Replays the batches of a segment that lie within `range`, stepping over damage; returns the
+/// transactions that they abort.
+pub(crate) fn replay_segment(
+    place: Place<'_>,
+    segment: &Segment,
+    range: Range<Offset>,
+    producers: &mut ProducerTable,
+) -> Result<Vec<AbortedTransaction>, StorageError> {
+    let io = |source| StorageError::io(place.dir, source);
+    let mut scanner = Scanner::new(segment.file(place)?, segment.size());
+    let (mut position, mut offset_min) = (0, segment.base);
+    let mut aborted = Vec::new();
+    loop {
+        match scanner.header(position, offset_min).map_err(io)? {
+            Found::End => return Ok(aborted),
+            Found::Bad(_) => match scanner.resync(position + 1, offset_min).map_err(io)? {
+                Some((at, _)) => position = at,
+                None => return Ok(aborted),
+            },
+            Found::Batch(header) => {
+                if header.base_offset >= range.start && header.last_offset() < range.end {
+                    let marker = crate::recovery_walk::marker_at(&scanner, position, &header);
+                    aborted.extend(producers.replay(&header, marker.map_err(io)?));
                 }
+                position += header.total_len() as u64;
+                offset_min = header.next_offset();
             }
         }
     }
-    Ok(producers)
 }

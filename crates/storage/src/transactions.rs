@@ -9,9 +9,7 @@ use crate::aborted::{AbortedTransaction, Saved};
 use crate::error::StorageError;
 use crate::log::PartitionLog;
 use crate::producer_state::Verification;
-use crate::recovery::load_producers;
-use crate::recovery_walk::marker_at;
-use crate::scan::{Found, Scanner};
+use crate::recovery::{load_producers, replay_segment};
 use crate::segment::Segment;
 
 impl PartitionLog {
@@ -104,27 +102,10 @@ impl PartitionLog {
             dir = %dir.display(), base = segment.base.0,
             "a list of aborted transactions is damaged, rebuilding it"
         );
-        let io = |source| StorageError::io(&dir, source);
         let segments = self.view.lock().segments.clone();
         let mut producers = load_producers(place, &segments, segment.base)?;
-        let mut aborted = Vec::new();
-        let mut scanner = Scanner::new(segment.file(place)?, segment.size());
-        let (mut position, mut offset_min) = (0, segment.base);
-        loop {
-            match scanner.header(position, offset_min).map_err(io)? {
-                Found::End => break,
-                Found::Bad(_) => match scanner.resync(position + 1, offset_min).map_err(io)? {
-                    Some((at, _)) => position = at,
-                    None => break,
-                },
-                Found::Batch(header) => {
-                    let marker = marker_at(&scanner, position, &header).map_err(io)?;
-                    aborted.extend(producers.replay(&header, marker));
-                    position += header.total_len() as u64;
-                    offset_min = header.next_offset();
-                }
-            }
-        }
+        let whole = segment.base..Offset(i64::MAX);
+        let aborted = replay_segment(place, segment, whole, &mut producers)?;
         segment.hold_aborted(Saved::unknown(), &aborted);
         if let Some(unsaved) = segment.unsaved_aborted() {
             match segment.save_aborted(place, &unsaved) {
