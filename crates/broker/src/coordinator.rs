@@ -26,7 +26,6 @@ use crate::broker::Broker;
 use crate::data::Partition;
 pub(crate) use groups::{GroupCoordinator, OFFSETS_TOPIC, is_offsets_topic};
 pub(crate) use machine::Machine;
-pub(crate) use machine::Outcome;
 pub(crate) use shard::Shard;
 
 /// All shards of one kind on this broker.

@@ -30,7 +30,6 @@ mod tests;
 pub use config::GroupConfig;
 pub use describe::GroupSummary;
 pub use ids::{GroupId, InstanceId, MemberId, Waiter};
-pub use offsets::TransactionOutcome;
 pub use output::{Notice, Output, Record};
 pub use records::{Malformed, describe_record};
 pub use replies::{
@@ -42,6 +41,6 @@ pub use requests::{
     CommitOffsetsRequest, CommitPartition, CommitTopic, DeleteGroupRequest, DeleteOffsetsRequest,
     DescribeRequest, DropTopicsRequest, DroppedTopic, FetchOffsetsRequest, FetchTopic,
     HeartbeatRequest, JoinProtocol, JoinRequest, LeaveRequest, LeavingMember, ListRequest, Request,
-    SyncRequest, TransactionalProducer,
+    SyncRequest,
 };
 pub use shard::{GroupShard, ReplayError, ShardStats};

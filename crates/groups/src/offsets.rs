@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use highwater_types::{LeaderEpoch, Now, Offset, PartitionIndex, ProducerId, TopicId, TopicName};
+use highwater_types::{
+    LeaderEpoch, Now, Offset, PartitionIndex, ProducerId, TopicId, TopicName, TransactionOutcome,
+};
 
 use crate::config::GroupConfig;
 use crate::ids::GroupId;
@@ -15,15 +17,6 @@ use crate::requests::{
     CommitOffsetsRequest, CommitPartition, DeleteOffsetsRequest, DroppedTopic, FetchOffsetsRequest,
     FetchTopic,
 };
-
-/// How a transaction has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransactionOutcome {
-    /// What it wrote counts.
-    Committed,
-    /// What it wrote never was.
-    Aborted,
-}
 
 /// A committed offset and the place of its record among all that were replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use highwater_types::Now;
+use highwater_types::{Now, TransactionalProducer};
 
 use crate::config::GroupConfig;
 use crate::ids::{GroupId, MemberId, Waiter};
 use crate::replies::Reply;
-use crate::requests::TransactionalProducer;
 use crate::timers::{Timer, Timers};
 
 /// One record of `__consumer_offsets`, key and value exactly as they lie there.

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use highwater_types::{
-    LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId, TopicName,
+    LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName, TransactionalProducer,
 };
 
 use crate::ids::{GroupId, InstanceId, MemberId};
@@ -130,15 +130,6 @@ pub struct LeavingMember {
     pub group_instance_id: Option<InstanceId>,
     /// Why it leaves (KIP-800).
     pub reason: Option<String>,
-}
-
-/// Who writes in a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TransactionalProducer {
-    /// The producer.
-    pub id: ProducerId,
-    /// Its incarnation.
-    pub epoch: ProducerEpoch,
 }
 
 /// OffsetCommit, or TxnOffsetCommit.

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use highwater_types::{Now, ProducerId};
+use highwater_types::{Now, ProducerId, TransactionOutcome};
 
 use crate::classic::ClassicGroup;
 use crate::config::{GroupConfig, TEXT_LEN_MAX};
 use crate::expiry::Sweep;
 use crate::ids::{GroupId, MemberId, Waiter};
-use crate::offsets::{self, Committed, GroupOffsets, TransactionOutcome};
+use crate::offsets::{self, Committed, GroupOffsets};
 use crate::output::{Output, ParkedRequests, Record, Step};
 use crate::records::{GroupMetadataValue, Malformed, OffsetCommitValue, RecordKey};
 use crate::replies::{

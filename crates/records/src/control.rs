@@ -3,6 +3,8 @@
 //! The key is a version and a type, the value is up to the type. Both may grow fields at
 //! their end, so longer ones of any version are read by the fields that are known.
 
+use highwater_types::TransactionOutcome;
+
 /// What a control record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ControlType {
@@ -15,11 +17,29 @@ pub enum ControlType {
 }
 
 impl ControlType {
+    /// How the transaction ends that this is the marker of; `None` if it is no marker.
+    pub fn outcome(self) -> Option<TransactionOutcome> {
+        match self {
+            Self::Abort => Some(TransactionOutcome::Aborted),
+            Self::Commit => Some(TransactionOutcome::Committed),
+            Self::Other(_) => None,
+        }
+    }
+
     fn id(self) -> i16 {
         match self {
             Self::Abort => 0,
             Self::Commit => 1,
             Self::Other(id) => id,
+        }
+    }
+}
+
+impl From<TransactionOutcome> for ControlType {
+    fn from(outcome: TransactionOutcome) -> Self {
+        match outcome {
+            TransactionOutcome::Aborted => Self::Abort,
+            TransactionOutcome::Committed => Self::Commit,
         }
     }
 }

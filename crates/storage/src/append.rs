@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use highwater_disk::OpenMode;
-use highwater_records::{BatchHeader, ControlType, EndTxnMarker, HEADER_LEN, TimestampType};
+use highwater_records::{BatchHeader, EndTxnMarker, HEADER_LEN, TimestampType};
 use highwater_types::{LeaderEpoch, Now, Offset};
 
 use crate::active_index::ActiveIndex;
@@ -17,7 +17,7 @@ use crate::config::LogConfig;
 use crate::error::{AppendError, StorageError};
 use crate::log::{Closing, PartitionLog, View, Writer};
 use crate::paths;
-use crate::producer_state::{Marker, Outcome, RememberedBatch, StagedProducers, Verification};
+use crate::producer_state::{Marker, RememberedBatch, StagedProducers, Verification};
 use crate::segment::Segment;
 use crate::snapshot_file;
 
@@ -495,11 +495,7 @@ pub(crate) fn marker_of(header: &BatchHeader, bytes: &[u8]) -> Option<Marker> {
     let marker = EndTxnMarker::decode(record.key, record.value).ok()?;
     Some(Marker {
         coordinator_epoch: marker.coordinator_epoch,
-        outcome: match marker.outcome {
-            ControlType::Commit => Outcome::Committed,
-            ControlType::Abort => Outcome::Aborted,
-            ControlType::Other(_) => return None,
-        },
+        outcome: marker.outcome.outcome()?,
     })
 }
 

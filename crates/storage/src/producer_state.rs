@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use highwater_records::BatchHeader;
 use highwater_types::limits::PRODUCER_BATCHES_REMEMBERED;
-use highwater_types::{Offset, ProducerEpoch, ProducerId};
+use highwater_types::{Offset, ProducerEpoch, ProducerId, TransactionOutcome};
 
 use crate::aborted::AbortedTransaction;
 use crate::append::AppendOrigin;
@@ -154,18 +154,11 @@ impl ProducerState {
     }
 }
 
-/// How a transaction has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Committed,
-    Aborted,
-}
-
 /// What a transaction marker says that state depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Marker {
     pub(crate) coordinator_epoch: i32,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: TransactionOutcome,
 }
 
 /// A transaction whose marker is in the log.
@@ -174,7 +167,7 @@ struct Ended {
     producer_id: ProducerId,
     start: Offset,
     marker: Offset,
-    outcome: Outcome,
+    outcome: TransactionOutcome,
 }
 
 /// One producer, as DescribeProducers shows it.
@@ -353,7 +346,7 @@ impl ProducerTable {
     fn end(&mut self, ended: Ended) -> Option<AbortedTransaction> {
         self.undecided.push_back(ended);
         let first_open = self.open.first().map(|(start, _)| *start);
-        (ended.outcome == Outcome::Aborted).then(|| AbortedTransaction {
+        (ended.outcome == TransactionOutcome::Aborted).then(|| AbortedTransaction {
             producer_id: ended.producer_id,
             first_offset: ended.start,
             last_offset: ended.marker,

@@ -8,8 +8,10 @@ pub mod limits;
 mod name;
 mod time;
 mod timers;
+mod transaction;
 
 pub use ids::{BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId};
 pub use name::{NameError, TopicName, TopicPartition};
 pub use time::{Now, TrustedClock};
 pub use timers::Timers;
+pub use transaction::{TransactionOutcome, TransactionalProducer};

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use highwater_groups::{
     DropTopicsRequest, DroppedTopic, GroupConfig, GroupShard, Notice, Output, ReplayError, Reply,
-    Request, TransactionOutcome, Waiter,
+    Request, Waiter,
 };
 use highwater_protocol::ErrorCode;
 use highwater_storage::{AppendOrigin, Verification};
-use highwater_types::{Now, ProducerId, TopicName};
+use highwater_types::{Now, ProducerId, TopicName, TransactionOutcome};
 
-use super::machine::{Machine, Outcome, Step, Ticket, TransactionalProducer};
+use super::machine::{Machine, Step, Ticket};
 use super::{Coordinator, Shard};
 use crate::broker::Broker;
 use crate::data::Partition;
@@ -56,11 +56,7 @@ impl Machine for GroupShard {
         }
     }
 
-    fn transaction_ended(&mut self, producer: ProducerId, outcome: Outcome) {
-        let outcome = match outcome {
-            Outcome::Committed => TransactionOutcome::Committed,
-            Outcome::Aborted => TransactionOutcome::Aborted,
-        };
+    fn transaction_ended(&mut self, producer: ProducerId, outcome: TransactionOutcome) {
         Self::transaction_ended(self, producer, outcome);
     }
 
@@ -106,10 +102,7 @@ fn step(output: Output) -> Step<GroupShard> {
     let replies = output.replies.into_iter();
     Step {
         records: records.map(|record| (record.key, record.value)).collect(),
-        transaction: output.transaction.map(|producer| TransactionalProducer {
-            id: producer.id,
-            epoch: producer.epoch,
-        }),
+        transaction: output.transaction,
         replies: replies
             .map(|(waiter, reply)| (Ticket(waiter.0), reply))
             .collect(),

@@ -5,7 +5,7 @@ use highwater_storage::ReadError;
 use highwater_types::Offset;
 use highwater_types::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 
-use crate::coordinator::machine::{Machine, Outcome};
+use crate::coordinator::machine::Machine;
 use crate::data::{Partition, PartitionError, Reader};
 
 /// Bytes read at a time.
@@ -34,10 +34,9 @@ pub(super) fn replay_log<M: Machine>(
         if !header.attributes.is_control() {
             records += replay_batch(partition, machine, batch, &mut scratch)?;
         } else if header.attributes.is_transactional() {
-            let outcome = match batch.control_type(&mut scratch, DECOMPRESSED_BATCH_BYTES_MAX) {
-                Some(ControlType::Commit) => Outcome::Committed,
-                Some(ControlType::Abort) => Outcome::Aborted,
-                Some(ControlType::Other(_)) | None => return Ok(()),
+            let kind = batch.control_type(&mut scratch, DECOMPRESSED_BATCH_BYTES_MAX);
+            let Some(outcome) = kind.and_then(ControlType::outcome) else {
+                return Ok(());
             };
             machine.transaction_ended(header.producer_id, outcome);
         }

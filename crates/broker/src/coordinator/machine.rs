@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use highwater_protocol::ErrorCode;
-use highwater_types::{Now, ProducerEpoch, ProducerId};
+use highwater_types::{Now, ProducerId, TransactionOutcome, TransactionalProducer};
 
 use crate::broker::Broker;
 use crate::data::Partition;
@@ -14,20 +14,6 @@ pub(crate) struct Ticket(pub(crate) u64);
 
 /// A record as it lies in the log: key, and value unless it deletes the key.
 pub(crate) type LogRecord = (bytes::Bytes, Option<bytes::Bytes>);
-
-/// Who writes in a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TransactionalProducer {
-    pub(crate) id: ProducerId,
-    pub(crate) epoch: ProducerEpoch,
-}
-
-/// How a transaction has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Committed,
-    Aborted,
-}
 
 /// What one step asks for, in this order.
 pub(crate) struct Step<M: Machine> {
@@ -73,7 +59,7 @@ pub(crate) trait Machine: Send + Sized + 'static {
     ) -> Result<(), Self::ReplayError>;
 
     /// The log says how the transaction of a producer has ended.
-    fn transaction_ended(&mut self, producer: ProducerId, outcome: Outcome);
+    fn transaction_ended(&mut self, producer: ProducerId, outcome: TransactionOutcome);
 
     /// All records of the log have been replayed.
     fn loaded(&mut self, now: Now) -> Step<Self>;

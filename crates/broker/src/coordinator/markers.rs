@@ -5,15 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use highwater_protocol::ErrorCode;
-use highwater_records::{
-    BatchHeader, BatchProducer, ControlType, EndTxnMarker, RecordBatchBuilder,
-};
+use highwater_records::{BatchHeader, BatchProducer, EndTxnMarker, RecordBatchBuilder};
 use highwater_storage::{AppendBatch, AppendError, AppendOrigin};
 use highwater_transactions::{MarkerJob, TransactionRef, TransactionResult};
-use highwater_types::{Offset, ProducerEpoch, ProducerId, TopicPartition};
+use highwater_types::{Offset, ProducerEpoch, ProducerId, TopicPartition, TransactionOutcome};
 
 use super::groups::is_offsets_topic;
-use super::machine::Outcome;
 use super::transactions::{TransactionMachine, TransactionRequest};
 use super::{Shard, machine::Machine};
 use crate::broker::Broker;
@@ -30,7 +27,7 @@ pub(crate) struct Marker {
     pub(crate) producer_id: ProducerId,
     pub(crate) producer_epoch: ProducerEpoch,
     pub(crate) coordinator_epoch: i32,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: TransactionOutcome,
 }
 
 impl Marker {
@@ -40,18 +37,15 @@ impl Marker {
             producer_epoch: job.transaction.producer.epoch,
             coordinator_epoch: job.coordinator_epoch.get(),
             outcome: match job.result {
-                TransactionResult::Commit => Outcome::Committed,
-                TransactionResult::Abort => Outcome::Aborted,
+                TransactionResult::Commit => TransactionOutcome::Committed,
+                TransactionResult::Abort => TransactionOutcome::Aborted,
             },
         }
     }
 
     fn to_batch(self, wall_ms: i64) -> Result<Vec<u8>, ErrorCode> {
         let marker = EndTxnMarker {
-            outcome: match self.outcome {
-                Outcome::Committed => ControlType::Commit,
-                Outcome::Aborted => ControlType::Abort,
-            },
+            outcome: self.outcome.into(),
             coordinator_epoch: self.coordinator_epoch,
         };
         let producer = BatchProducer {

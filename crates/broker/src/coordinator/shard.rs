@@ -11,12 +11,12 @@ use highwater_records::{
     BatchHeader, BatchProducer, BatchSpec, BuildError, HeaderError, RecordBatchBuilder,
 };
 use highwater_storage::{AppendBatch, AppendError, AppendOrigin};
-use highwater_types::Now;
+use highwater_types::{Now, TransactionalProducer};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use crate::broker::Broker;
-use crate::coordinator::machine::{Machine, Step, Ticket, TransactionalProducer};
+use crate::coordinator::machine::{Machine, Step, Ticket};
 use crate::data::{AckWait, AllAcked, Partition, PartitionError};
 
 type Answer<M> = Result<<M as Machine>::Reply, ErrorCode>;

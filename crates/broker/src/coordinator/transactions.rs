@@ -7,9 +7,9 @@ use highwater_transactions::{
     Context, MarkerJob, Notice, Output, ReplayError, Reply, Request, SpareUse, TransactionConfig,
     TransactionRef, TransactionShard, TransactionVersion, Waiter,
 };
-use highwater_types::{Now, ProducerId, TopicName, TopicPartition};
+use highwater_types::{Now, ProducerId, TopicName, TopicPartition, TransactionOutcome};
 
-use super::machine::{Machine, Outcome, Step, Ticket};
+use super::machine::{Machine, Step, Ticket};
 use super::{Coordinator, Shard, markers};
 use crate::broker::Broker;
 use crate::features::TRANSACTION_VERSION;
@@ -116,7 +116,7 @@ impl Machine for TransactionMachine {
     }
 
     /// Nothing is written here in a transaction.
-    fn transaction_ended(&mut self, _: ProducerId, _: Outcome) {}
+    fn transaction_ended(&mut self, _: ProducerId, _: TransactionOutcome) {}
 
     fn loaded(&mut self, now: Now) -> Step<Self> {
         let output = self.shard.loaded(now);

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use bytes::{BufMut, Bytes, BytesMut};
 use highwater_types::{
     LeaderEpoch, Now, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId, TopicName,
+    TransactionOutcome, TransactionalProducer,
 };
 
 use super::printing::print_reply;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use highwater_groups::{
     CommitOffsetsRequest, CommitPartition, CommitTopic, GroupId, MemberId, Reply as GroupReply,
-    Request, TransactionalProducer,
+    Request,
 };
 use highwater_net::Reply;
 use highwater_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestTopic;
@@ -14,7 +14,7 @@ use highwater_protocol::messages::txn_offset_commit_response::{
 use highwater_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 use highwater_protocol::{DecodeError, ErrorCode};
 use highwater_security::{Operation, Resource};
-use highwater_types::{LeaderEpoch, Offset, PartitionIndex, TopicName};
+use highwater_types::{LeaderEpoch, Offset, PartitionIndex, TopicName, TransactionalProducer};
 
 use super::add_offsets::offsets_partition;
 use super::topic;

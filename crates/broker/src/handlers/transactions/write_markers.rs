@@ -12,10 +12,9 @@ use highwater_protocol::messages::write_txn_markers_response::{
 use highwater_protocol::messages::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 use highwater_protocol::{DecodeError, ErrorCode};
 use highwater_security::{Operation, Resource};
-use highwater_types::{ProducerEpoch, ProducerId};
+use highwater_types::{ProducerEpoch, ProducerId, TransactionOutcome};
 
 use crate::broker::Broker;
-use crate::coordinator::Outcome;
 use crate::coordinator::markers::{Marker, append_marker};
 use crate::data::{AckWait, AllAcked};
 use crate::hosting::{Named, in_topic};
@@ -79,8 +78,8 @@ impl Written<'_> {
             producer_epoch: ProducerEpoch(asked.producer_epoch),
             coordinator_epoch: asked.coordinator_epoch,
             outcome: match asked.transaction_result {
-                true => Outcome::Committed,
-                false => Outcome::Aborted,
+                true => TransactionOutcome::Committed,
+                false => TransactionOutcome::Aborted,
             },
         };
         for topic in &asked.topics {
